@@ -2,13 +2,13 @@
 /*
  * The program whose compiler flags are searched.
  *
- * A mix that no single flag serves: gravity (square roots and divisions), a matrix product
- * and a blur (loops to vectorize and unroll), an LZ77 coder (branches, memory, small
- * functions), a sort (inlining), a table CRC (latency), and a compensated sum. Everything is
- * generated from fixed seeds, so the output is the same wherever the program is translated
- * faithfully; evaluate.py compares it with expected.txt. The compensated sum is there on
- * purpose: flags that let the compiler reorder floating point remove the compensation, and
- * the last line shows it.
+ * A mix that no single flag serves: gravity (square roots and divisions), a matrix
+ * product and a blur (loops to vectorize and unroll), an LZ77 coder (branches, memory,
+ * small functions), a sort (inlining), a table CRC (latency), and a compensated sum.
+ * Everything is generated from fixed seeds, so the output is the same wherever the
+ * program is translated faithfully; evaluate.py compares it with expected.txt. The
+ * compensated sum is there on purpose: flags that let the compiler reorder floating point
+ * remove the compensation, and the last line shows it.
  */
 #include <math.h>
 #include <stdint.h>
@@ -16,15 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODIES 24
-#define STEPS 8000
-#define MATRIX 320
-#define IMAGE_W 512
-#define IMAGE_H 384
-#define BLUR_ROUNDS 30
-#define TEXT_BYTES (1536 * 1024)
-#define RECORDS 500000
-#define SUM_TERMS 1000000
+#define BODIES      24
+#define STEPS       4000
+#define MATRIX      256
+#define IMAGE_W     512
+#define IMAGE_H     384
+#define BLUR_ROUNDS 15
+#define TEXT_BYTES  (768 * 1024)
+#define RECORDS     250000
+#define SUM_TERMS   500000
 
 static uint32_t random_next(uint32_t *state)
 {
@@ -137,12 +137,14 @@ static double bodies_energy(const struct bodies *b)
 	double e = 0;
 
 	for (int i = 0; i < BODIES; i++) {
-		double v2 = b->vx[i] * b->vx[i] + b->vy[i] * b->vy[i] + b->vz[i] * b->vz[i];
+		double v2 =
+			b->vx[i] * b->vx[i] + b->vy[i] * b->vy[i] + b->vz[i] * b->vz[i];
 
 		e += 0.5 * b->mass[i] * v2;
 		for (int j = i + 1; j < BODIES; j++)
 			e -= b->mass[i] * b->mass[j] /
-			     distance(b->x[j] - b->x[i], b->y[j] - b->y[i], b->z[j] - b->z[i]);
+			     distance(b->x[j] - b->x[i], b->y[j] - b->y[i],
+				      b->z[j] - b->z[i]);
 	}
 	return e;
 }
@@ -205,8 +207,8 @@ static void blur(const uint8_t *from, uint8_t *to)
 		for (int x = 1; x < IMAGE_W - 1; x++) {
 			const uint8_t *p = from + y * IMAGE_W + x;
 			int sum = p[-IMAGE_W - 1] + 2 * p[-IMAGE_W] + p[-IMAGE_W + 1] +
-				  2 * p[-1] + 4 * p[0] + 2 * p[1] +
-				  p[IMAGE_W - 1] + 2 * p[IMAGE_W] + p[IMAGE_W + 1];
+				  2 * p[-1] + 4 * p[0] + 2 * p[1] + p[IMAGE_W - 1] +
+				  2 * p[IMAGE_W] + p[IMAGE_W + 1];
 
 			to[y * IMAGE_W + x] = (uint8_t)((sum + 8) / 16);
 		}
@@ -252,8 +254,8 @@ static void run_picture(void)
 #define LZ_HASH_BITS 14
 #define LZ_MIN_MATCH 4
 #define LZ_MAX_MATCH 131
-#define LZ_WINDOW 65535
-#define LZ_CHAIN 12
+#define LZ_WINDOW    65535
+#define LZ_CHAIN     12
 
 static uint32_t lz_hash(const uint8_t *p)
 {
@@ -277,7 +279,8 @@ struct lz {
 	int32_t *prev;
 };
 
-/* Longest earlier occurrence of what stands at `pos`; 0 when there is none worth a match. */
+/* Longest earlier occurrence of what stands at `pos`; 0 when there is none worth a match.
+ */
 static size_t lz_find(const struct lz *z, const uint8_t *in, size_t len, size_t pos,
 		      size_t *ret_from)
 {
@@ -308,7 +311,8 @@ static void lz_insert(struct lz *z, const uint8_t *in, size_t pos)
 	z->head[h] = (int32_t)pos;
 }
 
-/* A byte below 128 announces that many literals + 1, one above it a match and its distance. */
+/* A byte below 128 announces that many literals + 1, one above it a match and its
+ * distance. */
 static size_t lz_pack(const uint8_t *in, size_t len, uint8_t *out)
 {
 	struct lz *z = must_alloc(sizeof(*z));
@@ -318,7 +322,8 @@ static size_t lz_pack(const uint8_t *in, size_t len, uint8_t *out)
 	memset(z->head, 0xff, sizeof(z->head));
 	while (pos < len) {
 		size_t from = 0;
-		size_t n = pos + LZ_MIN_MATCH <= len ? lz_find(z, in, len, pos, &from) : 0;
+		size_t n =
+			pos + LZ_MIN_MATCH <= len ? lz_find(z, in, len, pos, &from) : 0;
 		size_t step = n > 0 ? n : 1;
 
 		if (n > 0 || pos - start == 128) {
@@ -374,9 +379,10 @@ static size_t lz_unpack(const uint8_t *in, size_t len, uint8_t *out)
 static void make_text(uint8_t *text, size_t len)
 {
 	static const char *const words[] = {
-		"the ", "of ", "candidate ", "and ", "measured ", "kernel ", "a ", "in ",
-		"limit ", "memory ", "to ", "commit ", "is ", "sandbox ", "number ", "keep ",
-		"revert ", "that ", "night ", "morning ", "harness ", "by ", "proof ", "\n",
+		"the ",   "of ",      "candidate ", "and ",    "measured ", "kernel ",
+		"a ",     "in ",      "limit ",     "memory ", "to ",       "commit ",
+		"is ",    "sandbox ", "number ",    "keep ",   "revert ",   "that ",
+		"night ", "morning ", "harness ",   "by ",     "proof ",    "\n",
 	};
 	uint32_t seed = 31337;
 	size_t n = 0;
@@ -474,7 +480,8 @@ static void run_sort(void)
 
 /* ---- compensated sum -------------------------------------------------------------- */
 
-/* Kahan's sum of tiny terms onto a huge one: without the compensation every term is lost. */
+/* Kahan's sum of tiny terms onto a huge one: without the compensation every term is lost.
+ */
 static void run_sum(void)
 {
 	uint32_t seed = 5;
