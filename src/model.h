@@ -6,7 +6,7 @@
  *
  *	candidate (propose, edit) -> outcome (run, measure) -> decision (judge) -> ledger
  *
- * Nothing here has behaviour, and nothing here owns memory it did not allocate.
+ * Nothing here has behaviour beyond its names, and only a candidate owns memory.
  */
 
 #include <stdbool.h>
@@ -66,3 +66,16 @@ struct decision {
 	enum status status;
 	char reason[256]; /* one true sentence with the numbers that decided */
 };
+
+/* The word for a status or verdict in rows, records and the journal. */
+const char *status_name(enum status s);
+const char *verdict_name(enum verdict v);
+
+/* The value a word stands for, or -1. */
+int status_find(const char *name);
+int verdict_find(const char *name);
+
+/* Free what a candidate owns and empty it. */
+void candidate_done(struct candidate *c);
+
+#define cleanup_candidate __attribute__((__cleanup__(candidate_done)))
