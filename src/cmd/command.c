@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/command.h"
+
+#include <stdarg.h>
+
+#include "base/parse.h"
+
+static const struct opt *find(const struct opt *opts, const char *name, size_t n)
+{
+	for (; opts->name; opts++)
+		if (strlen(opts->name) == n && strncmp(opts->name, name, n) == 0)
+			return opts;
+	return NULL;
+}
+
+static const struct opt *find_letter(const struct opt *opts, char letter)
+{
+	for (; opts->name; opts++)
+		if (opts->letter && opts->letter == letter)
+			return opts;
+	return NULL;
+}
+
+/* One option at argv[i]. Return: how many arguments it took; -EINVAL */
+static int take(const struct command *cmd, const struct opt *opts, char **argv, int left)
+{
+	const char *arg = argv[0], *value = NULL;
+	const struct opt *o;
+
+	if (arg[1] == '-') {
+		size_t n = strcspn(arg + 2, "=");
+
+		o = find(opts, arg + 2, n);
+		value = arg[2 + n] ? arg + 2 + n + 1 : NULL;
+	} else {
+		o = find_letter(opts, arg[1]);
+		value = arg[2] ? arg + 2 : NULL;
+	}
+	if (!o) {
+		command_usage(cmd, "unknown option '%s'", arg);
+		return -EINVAL;
+	}
+	if (o->kind == OPT_FLAG) {
+		if (value) {
+			command_usage(cmd, "--%s takes no value", o->name);
+			return -EINVAL;
+		}
+		*(bool *)o->ret = true;
+		return 1;
+	}
+	if (!value && left < 2) {
+		command_usage(cmd, "--%s needs a value", o->name);
+		return -EINVAL;
+	}
+	*(const char **)o->ret = value ? value : argv[1];
+	return value ? 1 : 2;
+}
+
+int opts_parse(const struct command *cmd, const struct opt *opts, int argc, char **argv,
+	       int *ret_rest)
+{
+	int rest = 0, n;
+
+	for (int i = 0; i < argc; i += n) {
+		n = 1;
+		if (streq(argv[i], "--")) {
+			while (++i < argc)
+				argv[rest++] = argv[i];
+			break;
+		}
+		if (argv[i][0] != '-' || !argv[i][1]) {
+			argv[rest++] = argv[i];
+			continue;
+		}
+		if (streq(argv[i], "--help") || streq(argv[i], "-h")) {
+			fputs(cmd->help, stdout);
+			return OPTS_DONE;
+		}
+		n = take(cmd, opts, argv + i, argc - i);
+		if (n < 0)
+			return n;
+	}
+	*ret_rest = rest;
+	return 0;
+}
+
+int command_fail(const struct command *cmd, const struct sbx_err *err)
+{
+	fprintf(stderr, "autoexp %s: %s\n", cmd->name, err->msg);
+	return err->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int command_usage(const struct command *cmd, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "autoexp %s: ", cmd->name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see `autoexp %s --help`\n", cmd->name);
+	return EXIT_USAGE;
+}
+
+int command_number(const char *text, unsigned *ret)
+{
+	uint64_t v;
+	int r = parse_u64(text, &v);
+
+	if (r < 0 || v > 99999999)
+		return -EINVAL;
+	*ret = (unsigned)v;
+	return 0;
+}
