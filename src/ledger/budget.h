@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The three caps against what is used, in whole nano-dollars and microseconds, and budget.log.
+ */
+
+#include "conf/config.h"
+#include "ledger/journal.h"
+
+struct campaign;
+
+enum budget_verdict {
+	BUDGET_GO,
+	BUDGET_EXPERIMENTS, /* this cap forbids to go on */
+	BUDGET_COST,
+	BUDGET_HOURS,
+	_BUDGET_MAX
+};
+
+/* What is about to be used. */
+struct budget_need {
+	uint64_t active_us; /* active time right now; 0 = what the journal has */
+	uint64_t run_us;    /* how long the next run may be expected to take */
+	uint64_t call_nano; /* the worst case of the next call; 0 for the built-in proposer */
+};
+
+/**
+ * budget_check() - may the next proposal be asked for, or the next run start?
+ * @caps:    config.caps: CONFIG_UNLIMITED where there is none
+ * @need:    for a run that is pending the expectation is the same as for a new one
+ * @reason:  of at least 300 bytes; where a cap forbids: which, what is used and how to extend
+ *
+ * Hours forbid where less is left than the run is expected to take (and where none is left).
+ */
+enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
+				 const struct campaign *c, const struct budget_need *need,
+				 char *reason, size_t size);
+
+/* Active time left under the hours cap: a run's wall limit never exceeds it. */
+uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX], const struct campaign *c,
+			uint64_t active_us);
+
+/* Nano-dollars as exact decimal dollars, at least two decimals: "0.00", "0.0031". */
+const char *budget_dollars(char *out, size_t size, uint64_t nano);
+
+/* The header of budget.log, with its newline. */
+int budget_log_header(struct buf *out);
+
+/**
+ * budget_log_row() - the line an event adds to budget.log
+ * @ev:  any event
+ * @c:   the campaign after it
+ *
+ * COST adds its kind. OUTCOME and INTERRUPTED add "compute". Others add nothing. `usd` is
+ * what the event says; the cumulative column is what counts against the cap after it, open
+ * reservations included.
+ */
+int budget_log_row(struct buf *out, const struct journal_event *ev,
+		   const struct campaign *c);
