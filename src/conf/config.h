@@ -130,7 +130,6 @@ struct config {
 extern const char *const goal_names[_GOAL_MAX];
 extern const char *const take_names[_METRIC_TAKE_MAX];
 extern const char *const rule_names[_RULE_MAX];
-extern const char *const network_names[_SBX_NETWORK_MAX];
 extern const char *const cap_names[_CAP_MAX]; /* keys under caps: */
 
 /**
