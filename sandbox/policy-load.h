@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Policies from files. A policy file overrides the built-in defaults key by key; it has the
+ * keys description, limits, system, network and target.
+ */
+
+#include "limit.h"
+#include "sandbox.h"
+#include "yaml-tree.h"
+
+/**
+ * policy_load() - a policy by its name or its path
+ * @name_or_path:  without a slash: policy_dir/NAME.yaml; else a file, YAML or JSON
+ * @policy_dir:    where the shipped policies lie; may be NULL where a path is given
+ * @ret:           freed by policy_free()
+ *
+ * Return: 0; -ENOENT where there is no such policy; -EINVAL where the file is wrong; other
+ * negative errno
+ */
+int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_policy **ret,
+		struct sbx_err *err);
+
+/**
+ * limits_read() - a mapping of limits, as policies and configurations have it
+ * @n:            any node; one that is no mapping is an error
+ * @limits:       only those that are written are changed
+ * @ret_written:  set to true for each limit that is written; may be NULL
+ */
+int limits_read(const struct yaml_node *n, uint64_t limits[_SBX_LIMIT_MAX],
+		bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err);
+
+/* network: none or host. A reader for a table (yaml-tree.h); the member is enum sbx_network. */
+int network_read(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		 struct sbx_err *err);
+
+extern const char *const network_names[_SBX_NETWORK_MAX];
