@@ -5,6 +5,7 @@
  * The three caps against what is used, in whole nano-dollars and microseconds, and budget.log.
  */
 
+#include "base/buf.h"
 #include "conf/config.h"
 #include "ledger/journal.h"
 

@@ -3,8 +3,8 @@
 
 /*
  * The record of a campaign: one JSON object a line, appended and synced before the effect it
- * announces. This is the only file that knows how an event is written; everybody else sees
- * struct journal_event. What the events add up to is for resume.h.
+ * announces. Everybody but event.c sees struct journal_event and no JSON. What the events add up
+ * to is for resume.h.
  */
 
 #include <sys/types.h>

@@ -6,7 +6,7 @@
  * over, the baseline first. Derived from the journal, see derived.h.
  */
 
-#include "ledger/derived.h"
+#include "base/buf.h"
 #include "model.h"
 
 /* One experiment that is over. Everything is borrowed for the call it is handed to. */

@@ -4,11 +4,8 @@
 /*
  * Where a campaign stands: the sum of its events. The loop keeps no state of its own that
  * would have to be saved; after a kill at any instant it reads struct campaign and goes on.
- *
- *	ledger_create() or ledger_open()  ->  { ledger_append() }*  ->  ledger_close()
  */
 
-#include "ledger/budget.h"
 #include "ledger/journal.h"
 #include "ledger/results.h"
 
@@ -119,62 +116,3 @@ int campaign_apply(struct campaign *c, const struct journal_event *ev, struct sb
  */
 bool campaign_row(const struct campaign *c, const struct journal_event *ev,
 		  struct row *ret);
-
-/* The open books of one campaign. Read .campaign, never write it. */
-struct ledger {
-	struct campaign campaign;
-	int dir_fd;     /* <common>/autoexp/<tag>: also the checkout and the pinned config */
-	int derived_fd; /* <workdir>/.autoexp/<tag>: also runs/NNNN */
-	char notice[600]; /* for the user: a torn line cut, derived files made again; or "" */
-
-	/* Inner parts. */
-	struct journal *journal;
-	int lock_fd;
-	struct derived results, log;
-};
-
-#define LEDGER_INIT                                                                 \
-	{                                                                           \
-		.dir_fd = -EBADF, .derived_fd = -EBADF, .lock_fd = -EBADF,          \
-		.results = DERIVED_INIT, .log = DERIVED_INIT,                       \
-	}
-
-/**
- * ledger_lock() - become the supervisor of a campaign, new or old
- * @common_dir:  git's common directory
- * @workdir:     the top of the working tree
- * @ret_exists:  whether there is a journal: ledger_open(), else ledger_create()
- *
- * Fills dir_fd and derived_fd. Nothing is left behind but directories and the lock.
- *
- * Return: 0; -EBUSY with who holds it; other negative errno
- */
-int ledger_lock(struct ledger *l, const char *common_dir, const char *workdir,
-		const char *tag, bool *ret_exists, struct sbx_err *err);
-
-/* Start the books with a JOURNAL_CREATE. The ledger is locked. */
-int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err *err);
-
-/**
- * ledger_open() - go on with the books
- * @fn:  called for every experiment that is over, may be NULL: feeds the proposer
- *
- * Cuts a torn last line, and makes results.tsv and budget.log again where they are not what
- * the journal says. The ledger is locked.
- */
-int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err);
-
-/**
- * ledger_append() - events on disk and in .campaign, rows in the derived files
- * @ev:  as journal_append()
- * @n:   1 to 4
- *
- * An event that cannot come here is -EPROTO, and nothing is written. When this fails the
- * campaign must stop; whatever was not written has not happened.
- */
-int ledger_append(struct ledger *l, struct journal_event *ev, size_t n, struct sbx_err *err);
-
-/* May be called twice. */
-void ledger_close(struct ledger *l);
-
-#define cleanup_ledger cleanup(ledger_close)
