@@ -47,8 +47,8 @@ int guard_note(struct guard *g, unsigned number, const char *content, size_t len
 void guard_check(const struct guard *g, const char *incumbent, size_t incumbent_len,
 		 const char *content, size_t len, struct guard_result *ret);
 
-/* Is the target itself something that can be edited? Return: 0; -EFBIG */
-int guard_check_target(const char *content, size_t len, struct sbx_err *err);
+/* Is a target of @len bytes something that can be edited? Return: 0; -EFBIG */
+int guard_check_target(size_t len, struct sbx_err *err);
 
 static inline void cleanup_guard_p(struct guard **g)
 {

@@ -21,7 +21,7 @@ struct metric_stream;
  * @c:    the metrics; borrowed until metric_stream_free()
  * @ret:  freed by metric_stream_free()
  *
- * Return: 0; -EINVAL where a metric's `from:` is no usable regex; -ENOMEM
+ * Return: 0; -EINVAL where a metric's `from:` cannot be used; -ENOMEM
  */
 int metric_stream_new(const struct config *c, struct metric_stream **ret,
 		      struct sbx_err *err);
