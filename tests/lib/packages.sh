@@ -5,7 +5,8 @@
 # what it does on stderr.
 #
 #   packages_build                what builds autoexp and runs the demo, one name a line
-#   packages_test                 what the suites and the virtual machine need on top
+#   packages_test                 what the suites need on top
+#   packages_vm                   what the virtual machine of tests/vm needs on top
 #   packages_bench                the other sandboxes tests/bench compares with; optional
 #   packages_missing NAME...      those of NAME that are not there, one a line
 #   packages_install NAME...      says what it installs, then does; explains where it cannot
@@ -35,10 +36,10 @@ test|libcmocka-dev|pc:cmocka|cmocka
 test|python3-pytest|py:pytest|pytest
 test|python3-yaml|py:yaml|PyYAML
 test|util-linux|cmd:setpriv|util-linux (setpriv, unshare)
-test|busybox-static|cmd:busybox|a statically linked busybox
-test|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
-test|qemu-system-common|cmd:qemu-system-x86_64|QEMU
-test|xz-utils|cmd:xz|xz
+vm|busybox-static|cmd:busybox|a statically linked busybox
+vm|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
+vm|qemu-system-common|cmd:qemu-system-x86_64|QEMU
+vm|xz-utils|cmd:xz|xz
 bench|bubblewrap|cmd:bwrap|bubblewrap
 bench|runc|cmd:runc|runc
 bench|firejail|cmd:firejail|firejail
@@ -50,7 +51,7 @@ packages_on_apt() {
 }
 
 packages_of_kind() {
-	packages_table | while IFS='|' read -r kind name check upstream; do
+	packages_table | while IFS='|' read -r kind name _; do
 		if [ "$kind" = "$1" ]; then
 			echo "$name"
 		fi
@@ -63,6 +64,10 @@ packages_build() {
 
 packages_test() {
 	packages_of_kind test
+}
+
+packages_vm() {
+	packages_of_kind vm
 	# Debian 12 and Ubuntu 22.04 ship virtiofsd inside qemu-system-common, their
 	# successors as a package of its own.
 	if packages_on_apt && [ ! -x /usr/lib/qemu/virtiofsd ] &&
