@@ -4,8 +4,8 @@
 /*
  * What the user wrote in autoexp.yaml (or autoexp.json), checked and with every default
  * filled in. A struct config is read-only once it is loaded, but for the caps that the
- * command line may override. Nothing here has touched git or the host: whether the target is
- * tracked, or a show path exists, is for the modules that use them.
+ * command line may override. Nothing here has touched git or the host: whether the target
+ * is tracked, or a show path exists, is for the modules that use them.
  */
 
 #include <regex.h>
@@ -46,8 +46,10 @@ enum metric_from {
 /* How much worse than the BASELINE a metric may get. */
 enum tolerance_kind {
 	TOLERANCE_NONE,  /* no bound: "unlimited", or not written where none is needed */
-	TOLERANCE_RATIO, /* minimize: value <= baseline * x; maximize: value >= baseline / x */
-	TOLERANCE_ABS,   /* minimize: value <= baseline + x; maximize: value >= baseline - x */
+	TOLERANCE_RATIO, /* minimize: value <= baseline * x; maximize: value >= baseline /
+			    x */
+	TOLERANCE_ABS, /* minimize: value <= baseline + x; maximize: value >= baseline - x
+			*/
 	_TOLERANCE_MAX
 };
 
@@ -88,8 +90,8 @@ struct config_proposer {
 	enum numbers numbers;
 	char *numbers_regex; /* NUMBERS_MATCHING: only numbers on lines that match */
 	/*
-	 * Closed by NULL; each slot is a list of two lines or more that may stand in for each
-	 * other in the target. NULL = no pool.
+	 * Closed by NULL; each slot is a list of two lines or more that may stand in for
+	 * each other in the target. NULL = no pool.
 	 */
 	char ***pool;
 	size_t n_slots;
@@ -98,7 +100,8 @@ struct config_proposer {
 struct config {
 	/* Where it came from. */
 	char *path; /* absolute; its directory part has no symbolic links */
-	char *dir;  /* that directory: the harness runs there, relative paths start there */
+	char *dir;  /* that directory: the harness runs there, relative paths start there
+		     */
 	char *text; /* the file as it was read, for pinning */
 	size_t text_len;
 
@@ -111,7 +114,7 @@ struct config {
 	enum rule rule;
 	double min_delta;       /* >= 0 */
 	bool min_delta_percent; /* min_delta is in percent of the incumbent's value */
-	unsigned repeat;        /* runs of each candidate, odd, 1 to 99; the median counts */
+	unsigned repeat; /* runs of each candidate, odd, 1 to 99; the median counts */
 
 	uint64_t caps[_CAP_MAX];
 	bool caps_written[_CAP_MAX]; /* false: the default, worth printing at start */
@@ -178,11 +181,13 @@ bool config_same_experiment(const struct config *a, const struct config *b,
 			    const char **ret_key);
 
 /**
- * config_harness_words() - the words of the harness that look like files of the repository
- * @ret:  relative paths below dir, without "." parts; freed by strv_free(); NULL when none
+ * config_harness_words() - the words of the harness that look like files of the
+ * repository
+ * @ret:  relative paths below dir, without "." parts; freed by strv_free(); NULL when
+ * none
  *
- * A list's words as they are; a shell string's words split at blanks and shell operators, with
- * plain quotes removed. Best effort: options, variables, patterns, absolute paths and
- * bare commands are left out, and a word need not exist.
+ * A list's words as they are; a shell string's words split at blanks and shell operators,
+ * with plain quotes removed. Best effort: options, variables, patterns, absolute paths
+ * and bare commands are left out, and a word need not exist.
  */
 int config_harness_words(const struct config *c, char ***ret);
