@@ -2,7 +2,8 @@
 
 /*
  * One table of keys. A policy starts as the built-in default, so a file that says nothing
- * about a key means the default of that key, and `description: …` alone is a whole policy.
+ * about a key means the default of that key, and `description: …` alone is a whole
+ * policy.
  */
 
 #include "policy-load.h"
@@ -36,7 +37,8 @@ struct limits_out {
 	bool *written;
 };
 
-/* The text that limit_parse() wants; its message says which limit and what is accepted. */
+/* The text that limit_parse() wants; its message says which limit and what is accepted.
+ */
 static int read_limit(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		      struct sbx_err *err)
 {
@@ -95,9 +97,10 @@ int network_read(const struct yaml_node *n, const struct yaml_field *f, void *ba
 	struct yaml_field words = *f;
 
 	if (n->type != YAML_SCALAR || str_after(n->text, "allowlist"))
-		return yaml_fail(n, err,
-				 "this version of autoexp does not have an allowlist of hosts; "
-				 "it has none (only loopback inside the box) and host");
+		return yaml_fail(
+			n, err,
+			"this version of autoexp does not have an allowlist of hosts; "
+			"it has none (only loopback inside the box) and host");
 	words.arg = network_names;
 	words.max = _SBX_NETWORK_MAX;
 	return yaml_read_enum(n, &words, base, err);
@@ -111,8 +114,9 @@ static int read_description(const struct yaml_node *n, const struct yaml_field *
 	return yaml_fail(n, err, "this is no text; accepted is %s", f->accepts);
 }
 
-static int read_policy_limits(const struct yaml_node *n, const struct yaml_field *f attr_unused,
-			      void *base, struct sbx_err *err)
+static int read_policy_limits(const struct yaml_node *n,
+			      const struct yaml_field *f attr_unused, void *base,
+			      struct sbx_err *err)
 {
 	struct sbx_policy *p = base;
 
@@ -127,12 +131,14 @@ static bool is_or_below(const char *path, const char *dir)
 }
 
 /*
- * The directories that the box makes itself would be shadowed or, worse, lend the outer ones;
+ * The directories that the box makes itself would be shadowed or, worse, lend the outer
+ * ones;
  * "/" would show every home directory.
  */
 static const char *system_problem(const char *path)
 {
-	static const char *const own[] = { "/proc", "/sys", "/dev", "/run", "/tmp", "/var/run" };
+	static const char *const own[] = { "/proc", "/sys", "/dev",
+					   "/run",  "/tmp", "/var/run" };
 
 	if (*path != '/')
 		return "is not an absolute path";
@@ -164,8 +170,8 @@ static int read_system(const struct yaml_node *n, const struct yaml_field *f, vo
 	for (size_t i = 0; i < n->n; i++) {
 		problem = system_problem(list[i]);
 		if (problem)
-			return yaml_fail(n->items[i], err, "'%.100s' %s; accepted is %s", list[i],
-					 problem, f->accepts);
+			return yaml_fail(n->items[i], err, "'%.100s' %s; accepted is %s",
+					 list[i], problem, f->accepts);
 	}
 	strv_free(p->system);
 	p->system = TAKE_PTR(list);
@@ -173,12 +179,14 @@ static int read_system(const struct yaml_node *n, const struct yaml_field *f, vo
 }
 
 static const struct yaml_field policy_fields[] = {
-	{ "description", read_description, .accepts = "who should use the policy, and why" },
+	{ "description", read_description,
+	  .accepts = "who should use the policy, and why" },
 	{ "limits", read_policy_limits },
-	{ "system", read_system, .accepts = "a list of absolute directories such as /usr" },
+	{ "system", read_system,
+	  .accepts = "a list of absolute directories such as /usr" },
 	{ "network", network_read, offsetof(struct sbx_policy, network) },
-	{ "target", yaml_read_enum, offsetof(struct sbx_policy, target), .arg = target_names,
-	  .max = _SBX_TARGET_MAX },
+	{ "target", yaml_read_enum, offsetof(struct sbx_policy, target),
+	  .arg = target_names, .max = _SBX_TARGET_MAX },
 };
 
 /* --- finding and reading the file --- */
@@ -227,8 +235,8 @@ static int policy_read(const char *path, struct sbx_policy **ret, struct sbx_err
 static bool is_name(const char *s)
 {
 	return *s && *s != '.' &&
-	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] ==
-		       '\0';
+	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678"
+			   "9._-")] == '\0';
 }
 
 int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_policy **ret,
@@ -239,21 +247,25 @@ int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_pol
 	if (strchr(name_or_path, '/'))
 		return policy_read(name_or_path, ret, err);
 	if (!is_name(name_or_path))
-		return sbx_err_set(err, -EINVAL, STAGE,
-				   "'%s' is no name of a policy; accepted is a name such as "
-				   "default, or a path with a slash in it", name_or_path);
+		return sbx_err_set(
+			err, -EINVAL, STAGE,
+			"'%s' is no name of a policy; accepted is a name such as "
+			"default, or a path with a slash in it",
+			name_or_path);
 	if (!policy_dir)
-		return sbx_err_set(err, -ENOENT, STAGE,
-				   "the folder of the policies was not found, so '%s' cannot be "
-				   "looked up; give a path such as ./%s.yaml", name_or_path,
-				   name_or_path);
+		return sbx_err_set(
+			err, -ENOENT, STAGE,
+			"the folder of the policies was not found, so '%s' cannot be "
+			"looked up; give a path such as ./%s.yaml",
+			name_or_path, name_or_path);
 	path = str_printf("%s/%s.yaml", policy_dir, name_or_path);
 	if (!path)
 		return sbx_err_oom(err, STAGE);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return sbx_err_set(err, -ENOENT, STAGE,
-				   "there is no policy '%s' in %s; a file elsewhere needs a slash "
-				   "in its path, such as ./%s.yaml", name_or_path, policy_dir,
-				   name_or_path);
+		return sbx_err_set(
+			err, -ENOENT, STAGE,
+			"there is no policy '%s' in %s; a file elsewhere needs a slash "
+			"in its path, such as ./%s.yaml",
+			name_or_path, policy_dir, name_or_path);
 	return policy_read(path, ret, err);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Policies from files. A policy file overrides the built-in defaults key by key; it has the
- * keys description, limits, system, network and target.
+ * Policies from files. A policy file overrides the built-in defaults key by key; it has
+ * the keys description, limits, system, network and target.
  */
 
 #include "limit.h"
@@ -16,8 +16,8 @@
  * @policy_dir:    where the shipped policies lie; may be NULL where a path is given
  * @ret:           freed by policy_free()
  *
- * Return: 0; -ENOENT where there is no such policy; -EINVAL where the file is wrong; other
- * negative errno
+ * Return: 0; -ENOENT where there is no such policy; -EINVAL where the file is wrong;
+ * other negative errno
  */
 int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_policy **ret,
 		struct sbx_err *err);
@@ -31,7 +31,8 @@ int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_pol
 int limits_read(const struct yaml_node *n, uint64_t limits[_SBX_LIMIT_MAX],
 		bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err);
 
-/* network: none or host. A reader for a table (yaml-tree.h); the member is enum sbx_network. */
+/* network: none or host. A reader for a table (yaml-tree.h); the member is enum
+ * sbx_network. */
 int network_read(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		 struct sbx_err *err);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * libyaml delivers events; this file builds the tree from them with one function per kind of
- * node. Depth, size and the number of entries are capped before anything is built, so neither
- * the stack nor the search for duplicate keys can be driven up by a file. JSON goes through
- * jansson and becomes the same tree, without positions.
+ * libyaml delivers events; this file builds the tree from them with one function per kind
+ * of node. Depth, size and the number of entries are capped before anything is built, so
+ * neither the stack nor the search for duplicate keys can be driven up by a file. JSON
+ * goes through jansson and becomes the same tree, without positions.
  *
- * The file is not called yaml.c, for its header would then hide libyaml's <yaml.h> from every
- * file that is compiled with -Isandbox.
+ * The file is not called yaml.c, for its header would then hide libyaml's <yaml.h> from
+ * every file that is compiled with -Isandbox.
  */
 
 #include "yaml-tree.h"
@@ -21,7 +21,7 @@
 #include "base/parse.h"
 #include "base/strv.h"
 
-#define STAGE "config"
+#define STAGE     "config"
 #define PATH_SIZE 200
 
 /* --- the tree --- */
@@ -86,8 +86,8 @@ static int grow(struct yaml_node ***v, size_t n)
 }
 
 /* Takes @key (of a map, else NULL) and @value, also when it fails. */
-static int node_add(struct yaml_node *parent, struct yaml_node *key, struct yaml_node *value,
-		    struct sbx_err *err)
+static int node_add(struct yaml_node *parent, struct yaml_node *key,
+		    struct yaml_node *value, struct sbx_err *err)
 {
 	cleanup_node struct yaml_node *k = key, *v = value;
 
@@ -241,18 +241,21 @@ static void cleanup_event_p(yaml_event_t *ev)
 
 #define cleanup_event cleanup(cleanup_event_p)
 
-static int read_node(struct reader *rd, const yaml_event_t *ev, const struct yaml_node *parent,
-		     unsigned depth, struct yaml_node **ret);
+static int read_node(struct reader *rd, const yaml_event_t *ev,
+		     const struct yaml_node *parent, unsigned depth,
+		     struct yaml_node **ret);
 
 static int check_decoration(struct reader *rd, const yaml_event_t *ev,
 			    const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	if (anchor)
 		return fail_at(rd, ev->start_mark,
-			       "an anchor (&name); accepted are plain values, lists and mappings");
+			       "an anchor (&name); accepted are plain values, lists and "
+			       "mappings");
 	if (tag)
-		return fail_at(rd, ev->start_mark,
-			       "a tag (!name); accepted are plain values, lists and mappings");
+		return fail_at(
+			rd, ev->start_mark,
+			"a tag (!name); accepted are plain values, lists and mappings");
 	return 0;
 }
 
@@ -273,8 +276,8 @@ static int read_scalar(struct reader *rd, const yaml_event_t *ev, struct yaml_no
 }
 
 /* One key and, in @ev, the event that begins it. */
-static int read_key(struct reader *rd, const yaml_event_t *ev, const struct yaml_node *map,
-		    struct yaml_node **ret)
+static int read_key(struct reader *rd, const yaml_event_t *ev,
+		    const struct yaml_node *map, struct yaml_node **ret)
 {
 	cleanup_node struct yaml_node *key = NULL;
 	char found[YAML_FOUND_SIZE];
@@ -291,8 +294,9 @@ static int read_key(struct reader *rd, const yaml_event_t *ev, const struct yaml
 		return yaml_fail(key, rd->err, "a value without a key");
 	twin = key_index(map, key->text);
 	if (twin < map->n)
-		return yaml_fail(key, rd->err, "duplicate key %s; it stands in line %u already",
-				 yaml_found(key, found, sizeof(found)), map->keys[twin]->line);
+		return yaml_fail(
+			key, rd->err, "duplicate key %s; it stands in line %u already",
+			yaml_found(key, found, sizeof(found)), map->keys[twin]->line);
 	*ret = TAKE_PTR(key);
 	return 0;
 }
@@ -300,7 +304,8 @@ static int read_key(struct reader *rd, const yaml_event_t *ev, const struct yaml
 static int check_entries(const struct yaml_node *n, struct sbx_err *err)
 {
 	if (n->n >= YAML_ENTRIES_MAX)
-		return yaml_fail(n, err, "more than %u entries", (unsigned)YAML_ENTRIES_MAX);
+		return yaml_fail(n, err, "more than %u entries",
+				 (unsigned)YAML_ENTRIES_MAX);
 	return 0;
 }
 
@@ -363,9 +368,10 @@ static int read_collection(struct reader *rd, const yaml_event_t *ev, struct yam
 	bool map = n->type == YAML_MAP;
 	int r;
 
-	r = check_decoration(rd, ev,
-			     map ? ev->data.mapping_start.anchor : ev->data.sequence_start.anchor,
-			     map ? ev->data.mapping_start.tag : ev->data.sequence_start.tag);
+	r = check_decoration(
+		rd, ev,
+		map ? ev->data.mapping_start.anchor : ev->data.sequence_start.anchor,
+		map ? ev->data.mapping_start.tag : ev->data.sequence_start.tag);
 	if (r < 0)
 		return r;
 	if (depth >= YAML_DEPTH_MAX)
@@ -373,28 +379,31 @@ static int read_collection(struct reader *rd, const yaml_event_t *ev, struct yam
 	return map ? read_map(rd, n, depth + 1) : read_list(rd, n, depth + 1);
 }
 
-static int read_node(struct reader *rd, const yaml_event_t *ev, const struct yaml_node *parent,
-		     unsigned depth, struct yaml_node **ret)
+static int read_node(struct reader *rd, const yaml_event_t *ev,
+		     const struct yaml_node *parent, unsigned depth,
+		     struct yaml_node **ret)
 {
 	cleanup_node struct yaml_node *n = NULL;
 	int r;
 
 	if (ev->type == YAML_ALIAS_EVENT)
-		return fail_at(rd, ev->start_mark,
-			       "an alias (*name); text that begins with * stands in quotes");
+		return fail_at(
+			rd, ev->start_mark,
+			"an alias (*name); text that begins with * stands in quotes");
 	assert(ev->type == YAML_SCALAR_EVENT || ev->type == YAML_SEQUENCE_START_EVENT ||
 	       ev->type == YAML_MAPPING_START_EVENT);
 
 	n = node_new(rd->tree,
-		     ev->type == YAML_SCALAR_EVENT	   ? YAML_SCALAR :
-		     ev->type == YAML_MAPPING_START_EVENT ? YAML_MAP :
-							     YAML_LIST,
+		     ev->type == YAML_SCALAR_EVENT          ? YAML_SCALAR
+		     : ev->type == YAML_MAPPING_START_EVENT ? YAML_MAP
+							    : YAML_LIST,
 		     parent);
 	if (!n)
 		return sbx_err_oom(rd->err, STAGE);
 	n->line = (unsigned)ev->start_mark.line + 1;
 	n->col = (unsigned)ev->start_mark.column + 1;
-	r = n->type == YAML_SCALAR ? read_scalar(rd, ev, n) : read_collection(rd, ev, n, depth);
+	r = n->type == YAML_SCALAR ? read_scalar(rd, ev, n)
+				   : read_collection(rd, ev, n, depth);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(n);
@@ -442,7 +451,8 @@ static int read_document(struct reader *rd)
 	return expect(rd, YAML_STREAM_END_EVENT, "a second document; one is accepted");
 }
 
-static int read_yaml(struct yaml_tree *tree, const char *text, size_t n, struct sbx_err *err)
+static int read_yaml(struct yaml_tree *tree, const char *text, size_t n,
+		     struct sbx_err *err)
 {
 	struct reader rd = { .tree = tree, .text = text, .err = err };
 	int r;
@@ -483,11 +493,11 @@ static char *json_scalar(const json_t *j)
 }
 
 static int tree_of_json(const struct yaml_tree *tree, const json_t *j,
-			const struct yaml_node *parent, unsigned depth, struct yaml_node **ret,
-			struct sbx_err *err);
+			const struct yaml_node *parent, unsigned depth,
+			struct yaml_node **ret, struct sbx_err *err);
 
-static int json_children(const struct yaml_tree *tree, const json_t *j, struct yaml_node *n,
-			 unsigned depth, struct sbx_err *err)
+static int json_children(const struct yaml_tree *tree, const json_t *j,
+			 struct yaml_node *n, unsigned depth, struct sbx_err *err)
 {
 	json_t *item, *obj = (json_t *)j; /* the iterators of jansson want it writable */
 	struct yaml_node *value = NULL;
@@ -497,8 +507,10 @@ static int json_children(const struct yaml_tree *tree, const json_t *j, struct y
 
 	if (depth >= YAML_DEPTH_MAX)
 		return yaml_fail(n, err, "nested too deeply");
-	if ((json_is_array(j) ? json_array_size(j) : json_object_size(j)) > YAML_ENTRIES_MAX)
-		return yaml_fail(n, err, "more than %u entries", (unsigned)YAML_ENTRIES_MAX);
+	if ((json_is_array(j) ? json_array_size(j) : json_object_size(j)) >
+	    YAML_ENTRIES_MAX)
+		return yaml_fail(n, err, "more than %u entries",
+				 (unsigned)YAML_ENTRIES_MAX);
 	json_array_foreach(obj, i, item) {
 		r = tree_of_json(tree, item, n, depth + 1, &value, err);
 		if (r < 0 || (r = node_add(n, NULL, value, err)) < 0)
@@ -517,16 +529,16 @@ static int json_children(const struct yaml_tree *tree, const json_t *j, struct y
 }
 
 static int tree_of_json(const struct yaml_tree *tree, const json_t *j,
-			const struct yaml_node *parent, unsigned depth, struct yaml_node **ret,
-			struct sbx_err *err)
+			const struct yaml_node *parent, unsigned depth,
+			struct yaml_node **ret, struct sbx_err *err)
 {
 	cleanup_node struct yaml_node *n = NULL;
 	int r;
 
 	n = node_new(tree,
-		     json_is_array(j) ? YAML_LIST :
-		     json_is_object(j) ? YAML_MAP :
-					 YAML_SCALAR,
+		     json_is_array(j)    ? YAML_LIST
+		     : json_is_object(j) ? YAML_MAP
+					 : YAML_SCALAR,
 		     parent);
 	if (!n)
 		return sbx_err_oom(err, STAGE);
@@ -544,7 +556,8 @@ static int tree_of_json(const struct yaml_tree *tree, const json_t *j,
 	return 0;
 }
 
-static int read_json(struct yaml_tree *tree, const char *text, size_t n, struct sbx_err *err)
+static int read_json(struct yaml_tree *tree, const char *text, size_t n,
+		     struct sbx_err *err)
 {
 	cleanup_json json_t *j = NULL;
 	int r;
@@ -570,10 +583,12 @@ int yaml_tree_parse(const char *text, size_t n, const char *name, struct yaml_tr
 	int r;
 
 	if (n > YAML_SIZE_MAX)
-		return sbx_err_set(err, -EINVAL, STAGE,
-				   "%s: larger than 1 MiB; a configuration is a small text file",
-				   name);
-	/* Positions of errors are looked up in the text: one byte behind it must be there. */
+		return sbx_err_set(
+			err, -EINVAL, STAGE,
+			"%s: larger than 1 MiB; a configuration is a small text file",
+			name);
+	/* Positions of errors are looked up in the text: one byte behind it must be
+	 * there. */
 	copy = calloc(1, n + 1);
 	if (!t || !copy || !(t->name = strdup(name)))
 		return sbx_err_oom(err, STAGE);
@@ -604,7 +619,8 @@ static size_t distance(const char *a, const char *b)
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
 			up = row[j];
-			row[j] = MIN(MIN(up, row[j - 1]) + 1, diag + (a[i - 1] != b[j - 1]));
+			row[j] = MIN(MIN(up, row[j - 1]) + 1,
+				     diag + (a[i - 1] != b[j - 1]));
 			diag = up;
 		}
 	}
@@ -658,9 +674,11 @@ static int unknown_key(const struct yaml_node *key, const struct yaml_field *fie
 	yaml_found(key, found, sizeof(found));
 	near = yaml_nearest(key->text, names, count);
 	if (near)
-		return yaml_fail(key, err, "unknown key %s; did you mean '%s'?", found, near);
+		return yaml_fail(key, err, "unknown key %s; did you mean '%s'?", found,
+				 near);
 	add_names(&list, names, count);
-	return yaml_fail(key, err, "unknown key %s; accepted are %s", found, buf_str(&list));
+	return yaml_fail(key, err, "unknown key %s; accepted are %s", found,
+			 buf_str(&list));
 }
 
 static const struct yaml_field *field_find(const struct yaml_field *fields, size_t count,
@@ -672,8 +690,8 @@ static const struct yaml_field *field_find(const struct yaml_field *fields, size
 	return NULL;
 }
 
-int yaml_read_map(const struct yaml_node *n, const struct yaml_field *fields, size_t count,
-		  void *base, struct sbx_err *err)
+int yaml_read_map(const struct yaml_node *n, const struct yaml_field *fields,
+		  size_t count, void *base, struct sbx_err *err)
 {
 	const struct yaml_node *value;
 	char found[YAML_FOUND_SIZE];
@@ -688,7 +706,8 @@ int yaml_read_map(const struct yaml_node *n, const struct yaml_field *fields, si
 	for (size_t i = 0; i < count; i++) {
 		value = yaml_get(n, fields[i].key);
 		if (!value && fields[i].required)
-			return yaml_fail(n, err, "the key '%s' is missing; accepted is %s",
+			return yaml_fail(n, err,
+					 "the key '%s' is missing; accepted is %s",
 					 fields[i].key, fields[i].accepts);
 		if (!value)
 			continue;
@@ -704,7 +723,8 @@ static void *member(const struct yaml_field *f, void *base)
 	return (char *)base + f->offset;
 }
 
-static int wrong(const struct yaml_node *n, const struct yaml_field *f, struct sbx_err *err)
+static int wrong(const struct yaml_node *n, const struct yaml_field *f,
+		 struct sbx_err *err)
 {
 	char found[YAML_FOUND_SIZE];
 
@@ -809,13 +829,13 @@ int yaml_read_enum(const struct yaml_node *n, const struct yaml_field *f, void *
 		}
 	}
 	add_names(&list, names, f->max);
-	return yaml_fail(n, err, "%s; accepted is %s", yaml_found(n, found, sizeof(found)),
-			 buf_str(&list));
+	return yaml_fail(n, err, "%s; accepted is %s",
+			 yaml_found(n, found, sizeof(found)), buf_str(&list));
 }
 
 int yaml_read_later(const struct yaml_node *n, const struct yaml_field *f,
 		    void *base attr_unused, struct sbx_err *err)
 {
-	return yaml_fail(n, err, "this version of autoexp does not have '%s'; it has %s", f->key,
-			 f->accepts);
+	return yaml_fail(n, err, "this version of autoexp does not have '%s'; it has %s",
+			 f->key, f->accepts);
 }

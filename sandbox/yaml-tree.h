@@ -4,19 +4,19 @@
 /*
  * A strict subset of YAML, and JSON, as a tree that remembers where everything stood. The
  * subset is what configurations need: plain values, lists and mappings in one document.
- * Anchors, aliases, tags, directives, merge keys and duplicate keys are errors, for each of
- * them lets a file mean something other than what it seems to say.
+ * Anchors, aliases, tags, directives, merge keys and duplicate keys are errors, for each
+ * of them lets a file mean something other than what it seems to say.
  *
- * Every message has the form "FILE:LINE:COL: PATH: what was found; what is accepted", where
- * PATH names the key ("metrics[0].goal"). Nodes read from JSON have no line.
+ * Every message has the form "FILE:LINE:COL: PATH: what was found; what is accepted",
+ * where PATH names the key ("metrics[0].goal"). Nodes read from JSON have no line.
  */
 
 #include <stdint.h>
 
 #include "base/err.h"
 
-#define YAML_SIZE_MAX (1U << 20)
-#define YAML_DEPTH_MAX 16
+#define YAML_SIZE_MAX    (1U << 20)
+#define YAML_DEPTH_MAX   16
 #define YAML_ENTRIES_MAX 4096
 
 enum yaml_type { YAML_SCALAR, YAML_LIST, YAML_MAP };
@@ -27,8 +27,8 @@ struct yaml_node {
 	enum yaml_type type;
 	bool quoted;        /* a scalar in quotes or a block: text, never a number */
 	unsigned line, col; /* from 1; 0 = not known */
-	char *text;         /* scalar: UTF-8, no NUL inside; "" where nothing was written */
-	size_t n;           /* list and map: how many */
+	char *text; /* scalar: UTF-8, no NUL inside; "" where nothing was written */
+	size_t n;   /* list and map: how many */
 	struct yaml_node **items; /* list: entries; map: values, in the order written */
 	struct yaml_node **keys;  /* map: scalars, one for each item */
 	const struct yaml_node *parent; /* NULL for the root */
@@ -86,7 +86,7 @@ struct yaml_field {
 	const char *key;
 	int (*read)(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		    struct sbx_err *err);
-	size_t offset;       /* of the member in the struct at base, where it writes one */
+	size_t offset; /* of the member in the struct at base, where it writes one */
 	const char *accepts; /* for messages: "a path such as train.py" */
 	const void *arg;     /* whatever else read() wants */
 	uint64_t min, max;   /* yaml_read_u64, yaml_read_unsigned */
@@ -99,12 +99,12 @@ struct yaml_field {
  * @fields:  @count of them
  * @base:    handed to each field's read()
  *
- * Keys are read in the order of the table, so that a field may rely on those above it. Unknown
- * keys are errors with the nearest name, missing required ones are errors, too. An error in
- * the middle leaves what was already read in @base.
+ * Keys are read in the order of the table, so that a field may rely on those above it.
+ * Unknown keys are errors with the nearest name, missing required ones are errors, too.
+ * An error in the middle leaves what was already read in @base.
  */
-int yaml_read_map(const struct yaml_node *n, const struct yaml_field *fields, size_t count,
-		  void *base, struct sbx_err *err);
+int yaml_read_map(const struct yaml_node *n, const struct yaml_field *fields,
+		  size_t count, void *base, struct sbx_err *err);
 
 /*
  * Readers for the table. Each writes the member at f->offset and fails with f->accepts.
@@ -131,11 +131,13 @@ int yaml_read_unsigned(const struct yaml_node *n, const struct yaml_field *f, vo
 int yaml_read_double(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		     struct sbx_err *err);
 
-/* An enum (an int): one of the f->max names of the table f->arg, a const char *const *. */
+/* An enum (an int): one of the f->max names of the table f->arg, a const char *const *.
+ */
 int yaml_read_enum(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		   struct sbx_err *err);
 
-/* Nothing is read: always an error that says what this version has instead (f->accepts). */
+/* Nothing is read: always an error that says what this version has instead (f->accepts).
+ */
 int yaml_read_later(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		    struct sbx_err *err);
 
