@@ -205,12 +205,21 @@ static yaml_mark_t mark_of_offset(const char *text, size_t offset)
 	return m;
 }
 
+/* Marks of libyaml count characters. */
+static char char_at(const char *text, yaml_mark_t mark)
+{
+	for (size_t i = 0; *text; text++)
+		if (((unsigned char)*text & 0xc0) != 0x80 && i++ == mark.index)
+			break;
+	return *text;
+}
+
 static int parser_failed(struct reader *rd)
 {
 	yaml_parser_t *p = &rd->parser;
 	yaml_mark_t mark = p->problem_mark;
 	const char *msg = p->problem ? p->problem : "cannot be read";
-	char text[256];
+	char text[256], c;
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return sbx_err_oom(rd->err, STAGE);
@@ -218,8 +227,11 @@ static int parser_failed(struct reader *rd)
 		return fail_at(rd, mark_of_offset(rd->text, p->problem_offset),
 			       "this is not UTF-8 text, or a control character; "
 			       "a configuration is plain UTF-8 text");
-	if (rd->text[mark.index] == '\t')
+	c = char_at(rd->text, mark);
+	if (c == '\t')
 		msg = "a tab; YAML is indented with spaces";
+	else if (c && strchr("@`%", c))
+		msg = "text that begins with @, ` or % stands in quotes";
 	if (p->context && p->problem_mark.line != p->context_mark.line)
 		snprintf(text, sizeof(text), "%s (%s that begins in line %zu)", msg,
 			 p->context, p->context_mark.line + 1);
@@ -454,13 +466,15 @@ static int read_document(struct reader *rd)
 static int read_yaml(struct yaml_tree *tree, const char *text, size_t n,
 		     struct sbx_err *err)
 {
-	struct reader rd = { .tree = tree, .text = text, .err = err };
+	const char *bom = str_after(text, "\xef\xbb\xbf");
+	struct reader rd = { .tree = tree, .text = bom ? bom : text, .err = err };
 	int r;
 
 	if (!yaml_parser_initialize(&rd.parser))
 		return sbx_err_oom(err, STAGE);
 	yaml_parser_set_encoding(&rd.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&rd.parser, (const unsigned char *)text, n);
+	yaml_parser_set_input_string(&rd.parser, (const unsigned char *)rd.text,
+				     n - (size_t)(rd.text - text));
 	r = read_document(&rd);
 	yaml_parser_delete(&rd.parser);
 	return r;
@@ -642,7 +656,7 @@ const char *yaml_nearest(const char *word, const char *const *names, size_t n)
 		if (d > 1 && is_part(word, names[i]))
 			d = 2;
 		if (d < best && d <= MAX(strlen(word), strlen(names[i])) / 3 + 1 &&
-		    d < strlen(names[i])) {
+		    d < MIN(strlen(word), strlen(names[i]))) {
 			best = d;
 			near = names[i];
 		}
@@ -666,6 +680,7 @@ static int unknown_key(const struct yaml_node *key, const struct yaml_field *fie
 	cleanup_buf struct buf list = BUF_INIT;
 	char found[YAML_FOUND_SIZE];
 	const char *near;
+	size_t kept = 0;
 
 	if (!names)
 		return sbx_err_oom(err, STAGE);
@@ -676,9 +691,13 @@ static int unknown_key(const struct yaml_node *key, const struct yaml_field *fie
 	if (near)
 		return yaml_fail(key, err, "unknown key %s; did you mean '%s'?", found,
 				 near);
-	add_names(&list, names, count);
-	return yaml_fail(key, err, "unknown key %s; accepted are %s", found,
-			 buf_str(&list));
+	/* What this version does not have is not offered. */
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].read != yaml_read_later)
+			names[kept++] = fields[i].key;
+	add_names(&list, names, kept);
+	return yaml_fail(key, err, "unknown key %s; accepted %s %s", found,
+			 kept == 1 ? "is" : "are", buf_str(&list));
 }
 
 static const struct yaml_field *field_find(const struct yaml_field *fields, size_t count,

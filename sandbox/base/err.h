@@ -10,6 +10,8 @@
  * replace it. Whoever talks to the user prints msg, not the number.
  */
 
+#include <stdint.h>
+
 #include "base/macro.h"
 
 struct sbx_err {

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One run from policy to result:
+ *
+ *	environment, plan, cgroup leaf and limits   nothing untrusted runs yet; fail closed
+ *	spawn                                       clone3
+ *	monitor                                     until nothing of it is left
+ *	target, verdict                             what it did
+ *
+ * A limit that no layer of this host holds ends the run before the clone, unless the policy
+ * accepts the watchdog.
+ */
+#include "sandbox.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "base/strv.h"
+#include "limit.h"
+#include "monitor.h"
+#include "target.h"
+#include "verdict.h"
+
+#define BOX_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static const char *const base_env[] = {
+	"PATH=" BOX_PATH,
+	"HOME=/home/autoexp",
+	"USER=autoexp",
+	"LOGNAME=autoexp",
+	"LANG=C.UTF-8",
+	"TMPDIR=/tmp",
+	"AUTOEXP=1",
+	"AUTOEXP_OUT=/out",
+	/* Compiled Python beside read-only sources could only fail, and slowly. */
+	"PYTHONDONTWRITEBYTECODE=1",
+};
+
+struct box {
+	const struct sbx_policy *policy;
+	const struct sbx_job *job;
+	struct child_args args;
+	struct cgroup cg;
+	struct spawn spawn;
+	struct output output;
+	char **env;
+	struct sbx_result *result;
+};
+
+static int make_env(struct box *b, struct sbx_err *err)
+{
+	const char *tz = getenv("TZ");
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(base_env); i++)
+		r = strv_add(&b->env, base_env[i]);
+	if (r == 0 && tz)
+		r = strv_addf(&b->env, "TZ=%s", tz);
+	for (size_t i = 0; r == 0 && b->job->env && b->job->env[i]; i++)
+		r = strv_add(&b->env, b->job->env[i]);
+	return r < 0 ? sbx_err_oom(err, "box") : 0;
+}
+
+/* Is RLIMIT_NPROC counted per user namespace (Linux 5.14), and so for this box alone? */
+static bool nproc_is_private(const struct idmap *map)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname u;
+
+	if (map->root)
+		return true;
+	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 5 || (major == 5 && minor >= 14);
+}
+
+static int soft_cpus(struct box *b, uint64_t milli, struct sbx_err *err)
+{
+	if (milli % 1000)
+		return sbx_err_set(err, -EOPNOTSUPP, "limit",
+				   "cpus: a fraction of a CPU needs the cgroup v2 controller 'cpu', "
+				   "which is not available here; with --soft-limits use a whole "
+				   "number of CPUs");
+	b->args.affinity_cpus = (unsigned)(milli / 1000);
+	return SBX_LAYER_AFFINITY;
+}
+
+/* The layer that stands in for cgroup v2. Return: enum sbx_layer, or negative errno */
+static int soft_layer(struct box *b, enum sbx_limit limit, uint64_t value,
+		      struct sbx_err *err)
+{
+	char text[32];
+
+	if (!b->policy->soft)
+		return sbx_err_set(err, -EOPNOTSUPP, "limit",
+				   "the %s limit of %s cannot be enforced on this host: %s",
+				   limit_table[limit].name,
+				   limit_format(limit, value, text, sizeof(text)),
+				   b->cg.why_not);
+	if (limit == SBX_LIMIT_CPUS)
+		return soft_cpus(b, value, err);
+	if (limit == SBX_LIMIT_PIDS && nproc_is_private(&b->args.map)) {
+		b->args.nproc = value + 1;
+		return SBX_LAYER_RLIMIT;
+	}
+	return SBX_LAYER_WATCHDOG;
+}
+
+static bool needs_cgroup(enum sbx_limit limit)
+{
+	return limit == SBX_LIMIT_MEMORY || limit == SBX_LIMIT_PIDS || limit == SBX_LIMIT_CPUS;
+}
+
+static int apply_limit(struct box *b, enum sbx_limit limit, struct sbx_err *err)
+{
+	struct limit_result *l = &b->result->limits[limit];
+	int r;
+
+	l->value = b->policy->limits[limit];
+	if (!l->value)
+		return 0;
+	if (!needs_cgroup(limit)) {
+		l->layer = limit == SBX_LIMIT_SCRATCH || limit == SBX_LIMIT_OUT ?
+				   SBX_LAYER_TMPFS :
+				   SBX_LAYER_SUPERVISOR;
+		return 0;
+	}
+	r = cgroup_limit(&b->cg, limit, l->value, err);
+	if (r > 0)
+		l->layer = SBX_LAYER_CGROUP2;
+	if (r != 0)
+		return MIN(r, 0);
+	r = soft_layer(b, limit, l->value, err);
+	if (r < 0)
+		return r;
+	l->layer = (enum sbx_layer)r;
+	b->result->soft = true;
+	return 0;
+}
+
+static int apply_limits(struct box *b, struct sbx_err *err)
+{
+	int r;
+
+	/* The group's own memory limit is written first: the fork of process 1 is charged. */
+	r = cgroup_open(b->job->cgroup, &b->cg, err);
+	for (int i = 0; r == 0 && i < _SBX_LIMIT_MAX; i++)
+		r = apply_limit(b, (enum sbx_limit)i, err);
+	return r;
+}
+
+static int prepare(struct box *b, struct sbx_err *err)
+{
+	int r;
+
+	b->args.argv = b->job->argv;
+	b->args.path = BOX_PATH;
+	b->args.cwd = b->job->cwd ? b->job->cwd : b->job->view_path ? b->job->view_path : "/";
+	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
+
+	r = make_env(b, err);
+	b->args.env = b->env;
+	if (r == 0)
+		r = idmap_choose(&b->args.map, err);
+	if (r == 0)
+		r = plan_new(b->policy, b->job, &b->args.plan, err);
+	if (r == 0)
+		r = apply_limits(b, err);
+	return r;
+}
+
+static int watch(struct box *b, int signal_fd, struct sbx_err *err)
+{
+	const char *name = b->job->target_path ? strrchr(b->job->target_path, '/') + 1 : NULL;
+	struct monitor m = {
+		.job = b->job,
+		.box = &b->spawn,
+		.cg = &b->cg,
+		.output = &b->output,
+		.result = b->result,
+		.signal_fd = signal_fd,
+		.scratch_fd = -EBADF,
+		.target_fd = -EBADF,
+	};
+	int r, log;
+
+	r = monitor_run(&m, err);
+	log = output_finish(&b->output);
+	b->result->output_bytes = b->output.total;
+	b->result->output_dropped_bytes = b->output.dropped;
+	if (r == 0 && log < 0)
+		r = sbx_err_errno(err, log, "output", "cannot write the output log");
+	if (r == 0 && name && m.target_fd >= 0)
+		r = target_collect(m.target_fd, name, b->job->target_fd, b->result, err);
+	fd_close(m.scratch_fd);
+	fd_close(m.target_fd);
+	return r;
+}
+
+static int run(struct box *b, int signal_fd, struct sbx_err *err)
+{
+	const int to[2] = { b->job->stdout_fd, b->job->stderr_fd };
+	int from[2];
+	int r;
+
+	r = prepare(b, err);
+	if (r == 0)
+		r = spawn_box(&b->args, b->job->stdin_fd, b->cg.fd, &b->spawn, err);
+	if (r < 0)
+		return r;
+	from[0] = TAKE_FD(b->spawn.stdout_fd);
+	from[1] = TAKE_FD(b->spawn.stderr_fd);
+	r = output_init(&b->output, from, to, b->job->log_fd,
+			b->policy->limits[SBX_LIMIT_OUTPUT], err);
+	if (r < 0) {
+		spawn_kill(&b->spawn);
+		return r;
+	}
+	return watch(b, signal_fd, err);
+}
+
+static void finish(struct box *b)
+{
+	struct sbx_result *r = b->result;
+
+	r->cpu_us = MAX(r->cpu_us, r->stats.cpu_us);
+	if (r->stats.memory_peak)
+		r->memory_peak_bytes = r->stats.memory_peak;
+	output_done(&b->output);
+	spawn_close(&b->spawn);
+	plan_free(b->args.plan);
+	strv_free(b->env);
+	if (cgroup_close(&b->cg) < 0)
+		r->unreaped = true;
+}
+
+/*
+ * Stop signals are read from a descriptor while the box lives, and SIGPIPE must not end us
+ * with the box half made.
+ */
+static int take_signals(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, old);
+	sigdelset(&set, SIGPIPE);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void give_back_signals(const sigset_t *old)
+{
+	static const struct timespec now = { 0 };
+	sigset_t pipe;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	while (sigtimedwait(&pipe, NULL, &now) > 0)
+		;
+	sigprocmask(SIG_SETMASK, old, NULL);
+}
+
+int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
+	    struct sbx_result **ret, struct sbx_err *err)
+{
+	struct sbx_result *result = calloc(1, sizeof(*result));
+	struct box b = {
+		.policy = policy,
+		.job = job,
+		.cg = CGROUP_INIT,
+		.spawn = SPAWN_INIT,
+		.output = { .log_fd = -EBADF, .streams = { { .from = -EBADF, .to = -EBADF },
+							   { .from = -EBADF, .to = -EBADF } } },
+		.result = result,
+	};
+	struct sbx_err own = { 0 };
+	cleanup_close int signal_fd = -EBADF;
+	sigset_t old;
+	int r;
+
+	*ret = NULL;
+	if (!result)
+		return sbx_err_oom(err, "box");
+	result->exit_code = -1;
+
+	signal_fd = take_signals(&old);
+	r = signal_fd < 0 ? sbx_err_errno(&own, -errno, "box", "cannot take signals") :
+			    run(&b, signal_fd, &own);
+	finish(&b);
+	give_back_signals(&old);
+
+	if (r < 0) {
+		result->verdict = SBX_SETUP_ERROR;
+		snprintf(result->reason, sizeof(result->reason), "%s", own.msg);
+		if (err && !err->code)
+			*err = own;
+	} else {
+		verdict_decide(result);
+	}
+	*ret = result;
+	return r;
+}
+
+void sbx_result_free(struct sbx_result *r)
+{
+	if (!r)
+		return;
+	free(r->target_data);
+	free(r);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One fresh cgroup v2 leaf per run, made below a subtree that is ours to manage.
+ */
+
+#include "sandbox.h"
+
+enum cgroup_controller {
+	CGROUP_MEMORY,
+	CGROUP_PIDS,
+	CGROUP_CPU,
+	_CGROUP_CONTROLLER_MAX
+};
+
+struct cgroup {
+	int parent_fd; /* directory above the leaf */
+	int fd;        /* the leaf, for CLONE_INTO_CGROUP; -EBADF when there is none */
+	char name[32];
+	bool has[_CGROUP_CONTROLLER_MAX]; /* enabled in the leaf */
+	char why_not[256]; /* why the leaf or a controller is missing, and the remedy */
+};
+
+#define CGROUP_INIT { .parent_fd = -EBADF, .fd = -EBADF }
+
+/* The kernel's own words about a run, read when the leaf is empty. */
+struct cgroup_stats {
+	uint64_t memory_peak; /* bytes; 0 = not known */
+	uint64_t memory_max;  /* times the limit was reached */
+	uint64_t oom_kill, oom_group_kill;
+	uint64_t pids_max; /* times a fork was refused */
+	uint64_t cpu_us, throttled, throttled_us;
+	uint64_t memory_pressure_us; /* all tasks stalled on memory */
+};
+
+/**
+ * cgroup_open() - find a subtree of ours and make a leaf in it
+ * @explicit_path:  a cgroup directory the user named, or NULL to look: our own group where
+ *                  it is delegated or ours alone; as root without systemd a top-level group
+ * @ret:            always filled; without a leaf fd is -EBADF and why_not says why
+ *
+ * Processes in the way (the no-internal-process rule) are moved to "supervisor" only where
+ * they are our own ancestors.
+ *
+ * Source: kernel Documentation/admin-guide/cgroup-v2.rst, "Delegation"
+ * Return: 0, also without a leaf; -EINVAL and others where @explicit_path cannot be used
+ */
+int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *err);
+
+/**
+ * cgroup_limit() - set one limit on the leaf
+ * @limit:  memory, pids or cpus
+ * @value:  base units of enum sbx_limit
+ *
+ * Memory also sets swap to 0 and lets the kernel kill the whole tree on out-of-memory.
+ *
+ * Return: 1 when it holds; 0 when this leaf cannot (why_not says why); negative errno
+ */
+int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,
+		 struct sbx_err *err);
+
+/* Kill everything in the leaf; harmless when it is empty or there is none. */
+void cgroup_kill(const struct cgroup *cg);
+
+/* Is the leaf empty of processes? True where there is none. */
+bool cgroup_is_empty(const struct cgroup *cg);
+
+/* Memory and CPU in use at the moment; 0 where not known. */
+uint64_t cgroup_memory_now(const struct cgroup *cg);
+uint64_t cgroup_cpu_us(const struct cgroup *cg);
+
+void cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret);
+
+/* Remove the empty leaf and close. Return: 0; negative errno when the leaf stayed */
+int cgroup_close(struct cgroup *cg);

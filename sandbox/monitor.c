@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * One loop over everything that can happen to a box: messages of process 1, its death, output,
+ * a wish to stop, the parent's parent gone, and time. In each turn the clock is looked at
+ * first, so a flood of output cannot delay a limit.
+ *
+ * A box is killed in one way only: SIGKILL to process 1 by pidfd, and cgroup.kill for the case
+ * that the kernel is slow to end the pid namespace. Process 1 becomes waitable when the kernel
+ * has reaped every process of its namespace, so its death is the proof that nothing is left.
+ */
+#include "monitor.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "limit.h"
+#include "soft.h"
+
+#define SETUP_TIMEOUT_US (30 * USEC_PER_SEC)
+#define REAP_TIMEOUT_US (10 * USEC_PER_SEC)
+#define PROGRESS_US USEC_PER_SEC
+/* How long a reader may still take what the dead command has printed. */
+#define READER_TIMEOUT_US (10 * USEC_PER_SEC)
+
+enum { FD_STATUS, FD_PIDFD, FD_SIGNAL, FD_LIFELINE, FD_OUTPUT, FD_MAX = FD_OUTPUT + 2 };
+
+struct state {
+	struct monitor *m;
+	struct sbx_err *err;
+	uint64_t born_us;
+	uint64_t started_us;  /* 0 until the command runs */
+	uint64_t killed_us;   /* when the end began: our kill, or the command's own; else 0 */
+	uint64_t next_sample_us, next_progress_us;
+	bool ended;           /* process 1 told how the command ended */
+	bool dead;            /* process 1 is reaped */
+	int wait_status;
+	int setup_error;
+};
+
+static bool is_soft(const struct monitor *m, enum sbx_limit limit)
+{
+	return m->result->limits[limit].layer == SBX_LAYER_WATCHDOG;
+}
+
+static void kill_box(struct state *s, enum kill_cause cause, uint64_t now)
+{
+	struct sbx_result *r = s->m->result;
+
+	if (s->killed_us || s->dead)
+		return;
+	s->killed_us = now;
+	/* A command that has ended keeps its own end; what is killed are its leftovers. */
+	if (!s->ended && !s->setup_error) {
+		r->killed = cause;
+		r->killed_us = s->started_us ? now - s->started_us : 0;
+	}
+	spawn_kill(s->m->box);
+	cgroup_kill(s->m->cg);
+}
+
+static void take_fds(struct monitor *m, struct msghdr *hdr)
+{
+	int *into[] = { &m->scratch_fd, &m->target_fd };
+	struct cmsghdr *c = CMSG_FIRSTHDR(hdr);
+	size_t n;
+
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(into)); i++)
+		memcpy(into[i], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+}
+
+static ssize_t receive(struct state *s, struct child_msg *msg)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * 2)];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
+	struct msghdr hdr = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space),
+	};
+	ssize_t n;
+
+	n = recvmsg(s->m->box->status_fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n > 0)
+		take_fds(s->m, &hdr);
+	return n;
+}
+
+static void on_message(struct state *s)
+{
+	struct sbx_result *r = s->m->result;
+	struct child_msg msg;
+	ssize_t n;
+
+	while ((n = receive(s, &msg)) == sizeof(msg)) {
+		memcpy(r->step_us, msg.step_us, sizeof(r->step_us));
+		switch (msg.type) {
+		case CHILD_READY:
+			break;
+		case CHILD_STARTED:
+			s->started_us = now_us();
+			s->next_sample_us = s->started_us;
+			s->next_progress_us = s->started_us + PROGRESS_US;
+			break;
+		case CHILD_ENDED:
+			s->ended = true;
+			s->wait_status = msg.wait_status;
+			r->wall_us = now_us() - s->started_us;
+			if (!s->killed_us)
+				s->killed_us = now_us();
+			break;
+		case CHILD_ERROR:
+			s->setup_error = msg.err.code ? msg.err.code : -EPROTO;
+			r->exec_errno = msg.exec_errno;
+			if (s->err && !s->err->code)
+				*s->err = msg.err;
+			break;
+		}
+	}
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		s->m->box->status_fd = fd_close(s->m->box->status_fd);
+}
+
+static void on_death(struct state *s)
+{
+	struct rusage usage = { 0 };
+	struct sbx_result *r = s->m->result;
+
+	if (spawn_reap(s->m->box, &usage) < 0)
+		return;
+	/* What process 1 said last may still be in the socket. */
+	if (s->m->box->status_fd >= 0)
+		on_message(s);
+	s->dead = true;
+	r->cpu_us = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC +
+		    (uint64_t)usage.ru_utime.tv_usec +
+		    (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC +
+		    (uint64_t)usage.ru_stime.tv_usec;
+	r->memory_peak_bytes =
+		MAX(r->memory_peak_bytes, (uint64_t)usage.ru_maxrss * 1024);
+	if (s->killed_us)
+		r->dead_us = now_us() - s->killed_us;
+	if (!s->ended && s->started_us)
+		r->wall_us = now_us() - s->started_us;
+}
+
+static uint64_t limit_of(const struct state *s, enum sbx_limit limit)
+{
+	return s->m->result->limits[limit].value;
+}
+
+/* CPU time so far: the group's own clock, else the sum over the tree. */
+static void check_usage(struct state *s, uint64_t now)
+{
+	struct monitor *m = s->m;
+	bool soft = is_soft(m, SBX_LIMIT_MEMORY) || is_soft(m, SBX_LIMIT_PIDS) ||
+		    (limit_of(s, SBX_LIMIT_CPU_TIME) && m->cg->fd < 0);
+	struct soft_usage u = { 0 };
+	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = 50000, cpu;
+
+	if (soft) {
+		soft_sample(m->box->pid, m->scratch_fd, &u);
+		m->result->memory_peak_bytes =
+			MAX(m->result->memory_peak_bytes, u.memory_bytes);
+	}
+	cpu = MAX(u.cpu_us, cgroup_cpu_us(m->cg));
+	if (cap && cpu >= cap)
+		kill_box(s, KILL_CPU_TIME, now);
+	if (is_soft(m, SBX_LIMIT_MEMORY)) {
+		if (u.memory_bytes > limit_of(s, SBX_LIMIT_MEMORY))
+			kill_box(s, KILL_MEMORY, now);
+		wait = soft_interval_us(u.memory_bytes, limit_of(s, SBX_LIMIT_MEMORY));
+	}
+	if (is_soft(m, SBX_LIMIT_PIDS) && u.pids > limit_of(s, SBX_LIMIT_PIDS))
+		kill_box(s, KILL_PIDS, now);
+	/* N CPUs use up the rest of the time no sooner than in rest / N. */
+	if (cap && cap > cpu)
+		wait = MIN(wait, MAX((cap - cpu) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1000));
+	s->next_sample_us = now + wait;
+}
+
+static bool needs_samples(const struct state *s)
+{
+	return is_soft(s->m, SBX_LIMIT_MEMORY) || is_soft(s->m, SBX_LIMIT_PIDS) ||
+	       limit_of(s, SBX_LIMIT_CPU_TIME);
+}
+
+static void report_progress(struct state *s, uint64_t now)
+{
+	const struct sbx_job *job = s->m->job;
+	struct soft_usage u = { 0 };
+	uint64_t memory = cgroup_memory_now(s->m->cg);
+
+	s->next_progress_us = now + PROGRESS_US;
+	if (!job->progress)
+		return;
+	if (!memory) {
+		soft_sample(s->m->box->pid, s->m->scratch_fd, &u);
+		memory = u.memory_bytes;
+	}
+	job->progress(job->progress_user, now - s->started_us, memory);
+}
+
+/* Act on every moment that has come. */
+static void on_time(struct state *s, uint64_t now)
+{
+	uint64_t wall = limit_of(s, SBX_LIMIT_WALL);
+
+	if (!s->started_us) {
+		if (now >= s->born_us + SETUP_TIMEOUT_US && !s->setup_error) {
+			s->setup_error = sbx_err_set(s->err, -ETIMEDOUT, "setup",
+						     "the box was not ready within 30 s");
+			kill_box(s, KILL_NONE, now);
+		}
+		return;
+	}
+	if (s->killed_us || s->dead)
+		return;
+	if (wall && now >= s->started_us + wall)
+		kill_box(s, KILL_WALL, now);
+	if (needs_samples(s) && now >= s->next_sample_us)
+		check_usage(s, now);
+	if (now >= s->next_progress_us)
+		report_progress(s, now);
+}
+
+/* The next moment at which on_time() has something to do. */
+static uint64_t next_moment(const struct state *s)
+{
+	uint64_t wall = limit_of(s, SBX_LIMIT_WALL), at = USEC_INFINITY;
+
+	if (s->killed_us)
+		return s->killed_us + REAP_TIMEOUT_US;
+	if (!s->started_us)
+		return s->born_us + SETUP_TIMEOUT_US;
+	if (wall)
+		at = s->started_us + wall;
+	if (needs_samples(s))
+		at = MIN(at, s->next_sample_us);
+	return MIN(at, s->next_progress_us);
+}
+
+static void on_wish_to_stop(struct state *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->m->signal_fd, &info, sizeof(info)) > 0)
+		kill_box(s, KILL_INTERRUPT, now_us());
+}
+
+static void wait_turn(struct state *s, uint64_t until)
+{
+	struct monitor *m = s->m;
+	struct pollfd fds[FD_MAX] = {
+		[FD_STATUS] = { .fd = m->box->status_fd, .events = POLLIN },
+		[FD_PIDFD] = { .fd = s->dead ? -1 : m->box->pidfd, .events = POLLIN },
+		[FD_SIGNAL] = { .fd = m->signal_fd, .events = POLLIN },
+		[FD_LIFELINE] = { .fd = s->killed_us || s->dead ? -1 : m->job->lifeline_fd,
+				  .events = POLLIN },
+	};
+	size_t n = FD_OUTPUT + output_poll(m->output, fds + FD_OUTPUT);
+	uint64_t now = now_us();
+	struct timespec timeout = timespec_of_us(until > now ? until - now : 0);
+
+	if (ppoll(fds, n, until == USEC_INFINITY ? NULL : &timeout, NULL) < 0)
+		return;
+	on_time(s, now_us());
+	if (fds[FD_SIGNAL].revents)
+		on_wish_to_stop(s);
+	if (fds[FD_LIFELINE].revents)
+		kill_box(s, KILL_INTERRUPT, now_us());
+	if (fds[FD_STATUS].revents)
+		on_message(s);
+	output_move(m->output);
+	if (fds[FD_PIDFD].revents)
+		on_death(s);
+}
+
+/* Everything the dead command has printed is in its pipes: hand it on. */
+static void drain(struct state *s)
+{
+	bool hurry = s->m->result->killed == KILL_INTERRUPT;
+	uint64_t until = now_us() + (hurry ? USEC_PER_SEC : READER_TIMEOUT_US);
+
+	while (!output_is_done(s->m->output) && now_us() < until)
+		wait_turn(s, until);
+	output_abandon(s->m->output);
+	output_move(s->m->output);
+}
+
+static void take_end(struct state *s)
+{
+	struct sbx_result *r = s->m->result;
+
+	if (!s->ended)
+		return;
+	if (WIFEXITED(s->wait_status))
+		r->exit_code = WEXITSTATUS(s->wait_status);
+	else
+		r->signal = WTERMSIG(s->wait_status);
+}
+
+int monitor_run(struct monitor *m, struct sbx_err *err)
+{
+	struct state s = { .m = m, .err = err, .born_us = now_us() };
+
+	while (!s.dead) {
+		wait_turn(&s, next_moment(&s));
+		if (s.setup_error && !s.killed_us)
+			kill_box(&s, KILL_NONE, now_us());
+		if (s.killed_us && now_us() >= s.killed_us + REAP_TIMEOUT_US) {
+			m->result->unreaped = true;
+			break;
+		}
+	}
+	drain(&s);
+	take_end(&s);
+	cgroup_read_stats(m->cg, &m->result->stats);
+	if (!s.setup_error && !s.started_us && m->result->killed != KILL_INTERRUPT)
+		s.setup_error = sbx_err_set(err, -EPROTO, "setup",
+					    m->result->stats.oom_kill ?
+						    "the memory limit is too small for the box to "
+						    "start; raise --memory" :
+						    "process 1 of the box died before the command "
+						    "started");
+	return s.setup_error;
+}

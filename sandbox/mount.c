@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The new root is a small tmpfs. Everything in it is either made on it (directories, links,
+ * small files) or a mount put on a path. The old root is left as early as possible: from
+ * then on every path is a path of the box.
+ *
+ * One tmpfs, mounted at /.scratch while the root is made, holds everything the box may write:
+ * its directories are bound to /tmp, /dev/shm, $HOME, the scratch paths and the target, so a
+ * single size and a single inode limit count them all. The mount at /.scratch itself goes
+ * away at the end; the bound directories keep the file system alive.
+ *
+ * nodev and nosuid are set on every mount but device nodes and the private /dev/pts, where
+ * nodev would make them useless.
+ */
+#include "mount.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/file.h"
+
+#define SCRATCH "/.scratch"
+#define ROOT_BYTES (1ULL << 20)
+#define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+/* Where the new root is put while the old one is still there; any directory will do. */
+#define BASE "/usr"
+
+static int fail(struct sbx_err *err, const char *what, const char *path)
+{
+	return sbx_err_errno(err, -errno, "mount", "%s %s", what, path);
+}
+
+int mount_clone(int dir_fd, const char *path, bool recursive)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+	int fd;
+
+	if (!*path)
+		flags |= AT_EMPTY_PATH;
+	fd = (int)syscall(SYS_open_tree, dir_fd, path, flags | (recursive ? AT_RECURSIVE : 0));
+	return fd < 0 ? -errno : fd;
+}
+
+static int set_attr(int fd, unsigned flags, uint64_t attr, int userns_fd)
+{
+	struct mount_attr a = {
+		.attr_set = attr,
+		.userns_fd = userns_fd < 0 ? 0 : (uint64_t)userns_fd,
+	};
+
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &a, sizeof(a)) < 0)
+		return -errno;
+	return 0;
+}
+
+int mount_restrict(int mount_fd, bool device)
+{
+	return set_attr(mount_fd, device ? 0 : AT_RECURSIVE,
+			device ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC :
+				 MOUNT_ATTR_RDONLY | NO_SUID_DEV,
+			-EBADF);
+}
+
+int mount_set_idmap(int mount_fd, int userns_fd)
+{
+	return set_attr(mount_fd, 0, MOUNT_ATTR_IDMAP, userns_fd);
+}
+
+static int attach(int mount_fd, const char *dest)
+{
+	return (int)syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, dest,
+			    MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/* A new file system as a detached mount. Return: descriptor, or -1 with errno */
+static int new_mount(const char *type, const char *const options[][2], uint64_t attr)
+{
+	cleanup_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+
+	if (fs < 0)
+		return -1;
+	for (size_t i = 0; options && options[i][0]; i++)
+		if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0], options[i][1],
+			    0) < 0)
+			return -1;
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -1;
+	return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
+}
+
+/* Every 4 KiB may be a file of its own; more inodes than that only serve to exhaust memory. */
+static int new_tmpfs(uint64_t bytes, const char *mode)
+{
+	char size[32], inodes[32];
+	const char *const options[][2] = {
+		{ "size", size }, { "nr_inodes", inodes }, { "mode", mode }, { NULL, NULL },
+	};
+
+	snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	snprintf(inodes, sizeof(inodes), "%" PRIu64, bytes / 4096 + 64);
+	return new_mount("tmpfs", options, NO_SUID_DEV);
+}
+
+static int make_parents(const char *path)
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST && errno != EROFS)
+			return -1;
+		*p = '/';
+	}
+	return 0;
+}
+
+/* A mount point: what is there already, or a new one where there is room for it. */
+static int make_point(const char *path, bool is_dir)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode) == is_dir && !S_ISLNK(st.st_mode))
+			return 0;
+		errno = S_ISLNK(st.st_mode) ? ELOOP : is_dir ? ENOTDIR : EISDIR;
+		return -1;
+	}
+	if (make_parents(path) < 0)
+		return -1;
+	if (is_dir)
+		return mkdir(path, 0755);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd_close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
+static int write_file(const char *path, mode_t mode, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	size_t n = strlen(text);
+
+	if (fd < 0)
+		return -1;
+	return write(fd, text, n) == (ssize_t)n ? 0 : -1;
+}
+
+/* The box's own version of a file of the system: made on scratch, bound over the path. */
+static int do_file(const struct op *op, unsigned serial, struct sbx_err *err)
+{
+	cleanup_close int fd = -EBADF;
+	char path[64];
+	struct stat st;
+
+	if (lstat(op->dest, &st) < 0)
+		return 0;
+	snprintf(path, sizeof(path), SCRATCH "/file%u", serial);
+	if (write_file(path, op->mode, op->arg) < 0)
+		return fail(err, "cannot write", path);
+	fd = mount_clone(AT_FDCWD, path, false);
+	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, op->dest) < 0)
+		return fail(err, "cannot replace", op->dest);
+	return 0;
+}
+
+static int do_symlink(const struct op *op, struct sbx_err *err)
+{
+	if (make_parents(op->dest) < 0 || symlink(op->arg, op->dest) < 0)
+		return fail(err, "cannot link", op->dest);
+	return 0;
+}
+
+/* A bind without source masks: an empty directory, or a null device that reads as empty. */
+static int do_mask(const struct op *op, struct sbx_err *err)
+{
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+
+	if (lstat(op->dest, &st) < 0)
+		return 0;
+	fd = mount_clone(AT_FDCWD, S_ISDIR(st.st_mode) ? SCRATCH "/empty" : "/dev/null", false);
+	if (fd < 0 || mount_restrict(fd, !S_ISDIR(st.st_mode)) < 0 || attach(fd, op->dest) < 0)
+		return fail(err, "cannot mask", op->dest);
+	return 0;
+}
+
+static int do_bind(const struct op *op, struct sbx_err *err)
+{
+	if (!op->source)
+		return do_mask(op, err);
+	if (op->fd < 0)
+		return 0;
+	if (make_point(op->dest, op->is_dir) < 0 || attach(op->fd, op->dest) < 0)
+		return fail(err, "cannot mount", op->dest);
+	return 0;
+}
+
+static int do_tmpfs(const char *dest, uint64_t bytes, const char *mode, struct sbx_err *err)
+{
+	cleanup_close int fd = new_tmpfs(bytes, mode);
+
+	if (fd < 0 || make_point(dest, true) < 0 || attach(fd, dest) < 0)
+		return fail(err, "cannot mount a tmpfs at", dest);
+	return 0;
+}
+
+static int do_pts(const struct op *op, struct sbx_err *err)
+{
+	static const char *const options[][2] = {
+		{ "ptmxmode", "0666" }, { "mode", "620" }, { NULL, NULL },
+	};
+	cleanup_close int fd = -EBADF;
+
+	fd = new_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	if (fd < 0 || make_point(op->dest, true) < 0 || attach(fd, op->dest) < 0)
+		return fail(err, "cannot mount pseudo terminals at", op->dest);
+	return 0;
+}
+
+static int do_scratch(const struct op *op, unsigned serial, struct sbx_err *err)
+{
+	cleanup_close int fd = -EBADF;
+	char path[64];
+
+	snprintf(path, sizeof(path), SCRATCH "/dir%u", serial);
+	if (mkdir(path, op->mode) < 0 || chmod(path, op->mode) < 0)
+		return fail(err, "cannot make", path);
+	fd = mount_clone(AT_FDCWD, path, false);
+	if (fd < 0 || make_point(op->dest, true) < 0 || attach(fd, op->dest) < 0)
+		return fail(err, "cannot make writable:", op->dest);
+	return 0;
+}
+
+static int copy_content(int from, const char *path)
+{
+	cleanup_close int to = -EBADF;
+	char chunk[16384];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(from, &st) < 0)
+		return -1;
+	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (to < 0)
+		return -1;
+	for (off_t at = 0; (n = pread(from, chunk, sizeof(chunk), at)) > 0; at += n)
+		if (write(to, chunk, (size_t)n) != n)
+			return -1;
+	if (n < 0)
+		return -1;
+	return fchmod(to, st.st_mode & 0111 ? 0755 : 0644);
+}
+
+struct dirent64_raw {
+	uint64_t ino;
+	int64_t off;
+	unsigned short reclen;
+	unsigned char type;
+	char name[];
+};
+
+/* One neighbour of the target, as it was: a link again, or bound read-only. */
+static int keep_sibling(const char *dir, const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX], link[PATH_MAX];
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+	ssize_t n;
+
+	snprintf(from, sizeof(from), "%.*s/%s", PATH_MAX - 300, dir, name);
+	snprintf(to, sizeof(to), SCRATCH "/target/%s", name);
+	if (lstat(from, &st) < 0)
+		return -1;
+	if (S_ISLNK(st.st_mode)) {
+		n = readlink(from, link, sizeof(link) - 1);
+		if (n < 0)
+			return -1;
+		link[n] = '\0';
+		return symlink(link, to);
+	}
+	fd = mount_clone(AT_FDCWD, from, true);
+	if (fd < 0 || make_point(to, S_ISDIR(st.st_mode)) < 0)
+		return -1;
+	return attach(fd, to);
+}
+
+/*
+ * Any way of saving a file needs its directory writable. The target's directory becomes one
+ * of the scratch tmpfs in which every neighbour is a mount of its own: those can be neither
+ * written, renamed nor removed, and new files go away with the box.
+ */
+static int keep_siblings(const char *dir, const char *except, struct sbx_err *err)
+{
+	cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char entries[8192] __attribute__((__aligned__(8)));
+	long n;
+
+	if (fd < 0)
+		return fail(err, "cannot list", dir);
+	while ((n = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < n;) {
+			struct dirent64_raw *e = (struct dirent64_raw *)(entries + at);
+
+			at += e->reclen;
+			if (streq(e->name, ".") || streq(e->name, "..") || streq(e->name, except))
+				continue;
+			if (keep_sibling(dir, e->name) < 0)
+				return fail(err, "cannot keep beside the target:", e->name);
+		}
+	}
+	return n < 0 ? fail(err, "cannot list", dir) : 0;
+}
+
+static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
+		     struct sbx_err *err)
+{
+	const char *name = strrchr(op->dest, '/') + 1;
+	char copy[PATH_MAX], dir[PATH_MAX];
+	cleanup_close int fd = -EBADF;
+	bool overlay = op->flags & OP_OVERLAY;
+	int r;
+
+	snprintf(copy, sizeof(copy), SCRATCH "/target/%s", name);
+	snprintf(dir, sizeof(dir), "%.*s", (int)(name - op->dest - 1), op->dest);
+	if (mkdir(SCRATCH "/target", 0755) < 0 || copy_content(plan->target_fd, copy) < 0)
+		return fail(err, "cannot copy the target", op->dest);
+	if (make_point(op->dest, false) < 0)
+		return fail(err, "cannot mount the target", op->dest);
+	if (overlay) {
+		r = keep_siblings(dir, name, err);
+		if (r < 0)
+			return r;
+	}
+	fd = mount_clone(AT_FDCWD, overlay ? SCRATCH "/target" : copy, overlay);
+	if (fd < 0 || (op->flags & OP_READONLY && mount_restrict(fd, false) < 0) ||
+	    attach(fd, overlay ? dir : op->dest) < 0)
+		return fail(err, "cannot mount the target", op->dest);
+	*ret_dir = open(overlay ? dir : SCRATCH "/target", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret_dir < 0 ? fail(err, "cannot open the directory of", op->dest) : 0;
+}
+
+/* A kernel built without a namespace's setting has nothing to switch off. */
+static int do_write(const struct op *op, struct sbx_err *err)
+{
+	int r = file_write(AT_FDCWD, op->dest, op->arg);
+
+	if (r < 0 && r != -ENOENT)
+		return sbx_err_errno(err, r, "mount", "cannot set %s", op->dest);
+	return 0;
+}
+
+static int do_lock(const struct op *op, struct sbx_err *err)
+{
+	cleanup_close int fd = mount_clone(AT_FDCWD, op->dest, true);
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, op->dest) < 0)
+		return fail(err, "cannot make read-only:", op->dest);
+	return 0;
+}
+
+static int do_seal(const struct op *op, struct sbx_err *err)
+{
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (syscall(SYS_mount_setattr, AT_FDCWD, op->dest, 0, &a, sizeof(a)) < 0)
+		return fail(err, "cannot make read-only:", op->dest);
+	return 0;
+}
+
+static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
+		     struct mount_handles *handles, struct sbx_err *err)
+{
+	const struct op *op = &plan->ops[i];
+
+	switch (op->type) {
+	case OP_TMPFS:
+		return do_tmpfs(op->dest, ROOT_BYTES, "755", err);
+	case OP_FILE:
+		return do_file(op, i, err);
+	case OP_SYMLINK:
+		return do_symlink(op, err);
+	case OP_BIND:
+		return do_bind(op, err);
+	case OP_PROC:
+		if (make_point(op->dest, true) < 0 || attach(proc_fd, op->dest) < 0)
+			return fail(err, "cannot mount", op->dest);
+		return 0;
+	case OP_WRITE:
+		return do_write(op, err);
+	case OP_LOCK:
+		return do_lock(op, err);
+	case OP_PTS:
+		return do_pts(op, err);
+	case OP_SCRATCH:
+		return do_scratch(op, i, err);
+	case OP_OUT:
+		return do_tmpfs(op->dest, plan->out_bytes, "755", err);
+	case OP_TARGET:
+		return do_target(plan, op, &handles->target, err);
+	case OP_SEAL:
+		return do_seal(op, err);
+	}
+	return sbx_err_set(err, -EINVAL, "mount", "unknown operation %d", (int)op->type);
+}
+
+/*
+ * A new /proc may be mounted only while one is fully visible in this mount namespace, so it
+ * is made before the old root goes.
+ */
+static int enter_new_root(int *ret_proc, struct sbx_err *err)
+{
+	cleanup_close int root = -EBADF;
+	cleanup_close int proc = -EBADF;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return fail(err, "cannot make private:", "/");
+	proc = new_mount("proc", NULL, NO_SUID_DEV | MOUNT_ATTR_NOEXEC);
+	if (proc < 0)
+		return sbx_err_errno(err, -errno, "mount",
+				     "cannot mount a /proc of the box's own; inside a container "
+				     "this needs an unmasked /proc (docker: --security-opt "
+				     "systempaths=unconfined)");
+	root = new_tmpfs(ROOT_BYTES, "755");
+	if (root < 0 || attach(root, BASE) < 0)
+		return fail(err, "cannot mount the new root on", BASE);
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return fail(err, "cannot change the root to", BASE);
+	*ret_proc = TAKE_FD(proc);
+	return 0;
+}
+
+int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_err *err)
+{
+	struct mount_handles handles = { .scratch = -EBADF, .target = -EBADF };
+	cleanup_close int proc = -EBADF;
+	int r;
+
+	umask(0022);
+	r = enter_new_root(&proc, err);
+	if (r == 0)
+		r = do_tmpfs(SCRATCH, plan->scratch_bytes, "700", err);
+	if (r == 0 && mkdir(SCRATCH "/empty", 0555) < 0)
+		r = fail(err, "cannot make", SCRATCH "/empty");
+	for (unsigned i = 0; r == 0 && i < plan->n; i++) {
+		/* The first seal ends the time in which the root can be written. */
+		if (plan->ops[i].type == OP_SEAL && handles.scratch < 0) {
+			handles.scratch = open(SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			if (umount2(SCRATCH, MNT_DETACH) < 0 || rmdir(SCRATCH) < 0)
+				return fail(err, "cannot hide", SCRATCH);
+		}
+		r = carry_out(plan, i, proc, &handles, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = handles;
+	return 0;
+}

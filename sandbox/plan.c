@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/strv.h"
+#include "mount.h"
+
+/* Device nodes of the host that are safe to share: stateless, or the caller's own. */
+static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
+
+static const char *const device_links[][2] = {
+	{ "/dev/fd", "/proc/self/fd" },      { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
+	{ "/dev/ptmx", "pts/ptmx" },
+};
+
+/*
+ * Parts of a fresh /proc that speak of the whole machine or steer it. Directories are covered
+ * by an empty one, files by /dev/null; what a kernel does not have is skipped. Writing the
+ * others needs capabilities of the initial user namespace, which nobody in the box has.
+ */
+static const char *const proc_masked[] = {
+	"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq",
+	"/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/latency_stats",
+	"/proc/sched_debug", "/proc/scsi", "/proc/sysrq-trigger", "/proc/sysvipc",
+	"/proc/timer_list", "/proc/tty",
+};
+
+/*
+ * Settings of the namespaces that the box owns: no user namespace inside this one, and few
+ * inotify objects, whose memory no tmpfs limit counts.
+ */
+static const char *const proc_settings[][2] = {
+	{ "/proc/sys/user/max_user_namespaces", "0" },
+	{ "/proc/sys/user/max_inotify_instances", "128" },
+	{ "/proc/sys/user/max_inotify_watches", "8192" },
+};
+
+/* Directories in which the box may write; mounting below one needs a guard (see guard()). */
+static const char *const writable_roots[] = { "/tmp", "/dev/shm", "/home/autoexp" };
+
+static const char passwd[] = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+			     "autoexp:x:1000:1000:autoexp:/home/autoexp:/bin/sh\n"
+			     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+static const char group[] = "root:x:0:\nautoexp:x:1000:\nnogroup:x:65534:\n";
+
+static int add(struct plan *p, struct op op, const char *dest, const char *source,
+	       const char *arg, struct sbx_err *err)
+{
+	struct op *ops = realloc(p->ops, (p->n + 1) * sizeof(*ops));
+
+	if (!ops)
+		return sbx_err_oom(err, "plan");
+	p->ops = ops;
+	op.fd = -EBADF;
+	op.dest = strdup(dest);
+	op.source = source ? strdup(source) : NULL;
+	op.arg = arg ? strdup(arg) : NULL;
+	ops[p->n++] = op;
+	if (!op.dest || (source && !op.source) || (arg && !op.arg))
+		return sbx_err_oom(err, "plan");
+	return 0;
+}
+
+static int add_op(struct plan *p, enum op_type type, const char *dest, mode_t mode,
+		  struct sbx_err *err)
+{
+	return add(p, (struct op){ .type = type, .mode = mode }, dest, NULL, NULL, err);
+}
+
+static int add_text(struct plan *p, enum op_type type, const char *dest, const char *arg,
+		    struct sbx_err *err)
+{
+	return add(p, (struct op){ .type = type, .mode = 0644 }, dest, NULL, arg, err);
+}
+
+static int add_bind(struct plan *p, const char *dest, const char *source, unsigned flags,
+		    struct sbx_err *err)
+{
+	return add(p, (struct op){ .type = OP_BIND, .flags = flags }, dest, source, NULL, err);
+}
+
+/* On merged-usr systems /bin is a link; show it as one. */
+static int add_system(struct plan *p, const char *path, struct sbx_err *err)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISLNK(st.st_mode))
+		return add_bind(p, path, path, OP_OPTIONAL, err);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return sbx_err_errno(err, -errno, "plan", "cannot read the link %s", path);
+	target[n] = '\0';
+	return add_text(p, OP_SYMLINK, path, target, err);
+}
+
+static int add_devices(struct plan *p, struct sbx_err *err)
+{
+	char path[64];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(devices); i++) {
+		snprintf(path, sizeof(path), "/dev/%s", devices[i]);
+		r = add_bind(p, path, path, OP_DEVICE, err);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(device_links); i++)
+		r = add_text(p, OP_SYMLINK, device_links[i][0], device_links[i][1], err);
+	if (r == 0)
+		r = add_op(p, OP_PTS, "/dev/pts", 0, err);
+	return r;
+}
+
+static int add_proc(struct plan *p, struct sbx_err *err)
+{
+	int r;
+
+	r = add_op(p, OP_PROC, "/proc", 0, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(proc_settings); i++)
+		r = add_text(p, OP_WRITE, proc_settings[i][0], proc_settings[i][1], err);
+	if (r == 0)
+		r = add_op(p, OP_LOCK, "/proc/sys", 0, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(proc_masked); i++)
+		r = add_bind(p, proc_masked[i], NULL, OP_OPTIONAL, err);
+	return r;
+}
+
+/* The part of the root that no job changes. */
+static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && policy->system && policy->system[i]; i++)
+		r = add_system(p, policy->system[i], err);
+	if (r == 0)
+		r = add_text(p, OP_FILE, "/etc/passwd", passwd, err);
+	if (r == 0)
+		r = add_text(p, OP_FILE, "/etc/group", group, err);
+	if (r == 0)
+		r = add_bind(p, "/sys/devices/system/cpu", "/sys/devices/system/cpu", OP_OPTIONAL,
+			     err);
+	if (r == 0)
+		r = add_bind(p, "/sys/devices/system/node", "/sys/devices/system/node",
+			     OP_OPTIONAL, err);
+	if (r == 0)
+		r = add_devices(p, err);
+	if (r == 0)
+		r = add_proc(p, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(writable_roots); i++)
+		r = add_op(p, OP_SCRATCH, writable_roots[i], i < 2 ? 01777 : 0755, err);
+	if (r == 0)
+		r = add_op(p, OP_OUT, "/out", 0755, err);
+	return r;
+}
+
+static bool planned(const struct plan *p, enum op_type type, const char *dest)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->ops[i].type == type && streq(p->ops[i].dest, dest))
+			return true;
+	return false;
+}
+
+/*
+ * A mount at /tmp/a/b/repo would sit below directories that the box may rename, and a forged
+ * /tmp/a/b/repo could take its place. So the first part below a writable directory becomes a
+ * tmpfs of its own, which cannot be renamed (it is a mount point) and is sealed at the end.
+ */
+static int guard(struct plan *p, const char *dest, struct sbx_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(writable_roots); i++) {
+		const char *rest = str_after(dest, writable_roots[i]);
+		const char *slash = rest && *rest == '/' ? strchr(rest + 1, '/') : NULL;
+		cleanup_free char *first = NULL;
+
+		if (!slash)
+			continue;
+		first = strndup(dest, (size_t)(slash - dest));
+		if (!first)
+			return sbx_err_oom(err, "plan");
+		if (!planned(p, OP_TMPFS, first) && !planned(p, OP_BIND, first))
+			return add_op(p, OP_TMPFS, first, 0755, err);
+	}
+	return 0;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	const char *rest = str_after(path, dir);
+
+	return rest && (!*rest || *rest == '/');
+}
+
+/* Sockets of the host's services live here: a read-only mount does not stop connect(). */
+static const char *const never_shown[] = { "/run", "/var/run", "/proc", "/sys", "/dev" };
+
+static int check_path(const char *what, const char *path, struct sbx_err *err)
+{
+	if (path[0] != '/' || strstr(path, "/../") || strstr(path, "//") ||
+	    strlen(path) >= PATH_MAX)
+		return sbx_err_set(err, -EINVAL, "plan", "%s '%s': not a clean absolute path", what,
+				   path);
+	if (streq(path, "/") || streq(path, "/tmp"))
+		return sbx_err_set(err, -EINVAL, "plan",
+				   "%s '%s': too wide; name the directory that is needed", what,
+				   path);
+	for (size_t i = 0; i < ARRAY_SIZE(never_shown); i++)
+		if (is_below(path, never_shown[i]))
+			return sbx_err_set(err, -EINVAL, "plan",
+					   "%s '%s': paths below %s are not shown, for sockets and "
+					   "devices there reach out of the box",
+					   what, path, never_shown[i]);
+	return 0;
+}
+
+static int add_shown(struct plan *p, const char *what, const char *dest, const char *source,
+		     unsigned flags, struct sbx_err *err)
+{
+	int r;
+
+	r = check_path(what, dest, err);
+	if (r == 0)
+		r = guard(p, dest, err);
+	if (r == 0)
+		r = add_bind(p, dest, source, flags, err);
+	return r;
+}
+
+static int add_job(struct plan *p, const struct sbx_policy *policy, const struct sbx_job *job,
+		   struct sbx_err *err)
+{
+	static const unsigned target_flags[_SBX_TARGET_MAX] = {
+		[SBX_TARGET_OVERLAY] = OP_OVERLAY,
+		[SBX_TARGET_RO] = OP_READONLY,
+	};
+	struct op target = { .type = OP_TARGET, .flags = target_flags[policy->target] };
+	int r = 0;
+
+	if (job->view_path)
+		r = add_shown(p, "repository", job->view_path, job->view_source, 0, err);
+	for (size_t i = 0; r == 0 && job->show && job->show[i]; i++)
+		r = add_shown(p, "show", job->show[i], job->show[i], OP_OWNED, err);
+	for (size_t i = 0; r == 0 && job->scratch && job->scratch[i]; i++) {
+		r = check_path("scratch path", job->scratch[i], err);
+		if (r == 0)
+			r = add_op(p, OP_SCRATCH, job->scratch[i], 0755, err);
+	}
+	if (r < 0 || !job->target_path)
+		return r;
+	r = check_path("target", job->target_path, err);
+	if (r == 0)
+		r = guard(p, job->target_path, err);
+	if (r == 0)
+		r = add(p, target, job->target_path, NULL, NULL, err);
+	return r;
+}
+
+static int add_seals(struct plan *p, struct sbx_err *err)
+{
+	size_t n = p->n;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (p->ops[i].type == OP_TMPFS)
+			r = add_op(p, OP_SEAL, p->ops[i].dest, 0, err);
+	if (r == 0)
+		r = add_op(p, OP_SEAL, "/", 0, err);
+	return r;
+}
+
+int plan_new(const struct sbx_policy *policy, const struct sbx_job *job, struct plan **ret,
+	     struct sbx_err *err)
+{
+	struct plan *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return sbx_err_oom(err, "plan");
+	p->scratch_bytes = policy->limits[SBX_LIMIT_SCRATCH];
+	p->out_bytes = policy->limits[SBX_LIMIT_OUT];
+	p->target_fd = job->target_fd;
+
+	r = add_base(p, policy, err);
+	if (r == 0)
+		r = add_job(p, policy, job, err);
+	if (r == 0)
+		r = add_seals(p, err);
+	if (r < 0) {
+		plan_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void plan_close(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		plan->ops[i].fd = fd_close(plan->ops[i].fd);
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	plan_close(plan);
+	for (size_t i = 0; i < plan->n; i++) {
+		free(plan->ops[i].source);
+		free(plan->ops[i].dest);
+		free(plan->ops[i].arg);
+	}
+	free(plan->ops);
+	free(plan);
+}
+
+static int open_owned(const struct op *op, const struct stat *st, const struct idmap *map,
+		      struct sbx_err *err)
+{
+	cleanup_close int userns = -EBADF;
+	int r;
+
+	if (!(op->flags & OP_OWNED) || !map->root)
+		return 0;
+	r = idmap_userns(map, st->st_uid, st->st_gid, &userns, err);
+	if (r < 0)
+		return r;
+	/* File systems without id-mapped mounts: what others may read is shown all the same. */
+	r = mount_set_idmap(op->fd, userns);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int open_source(struct op *op, const struct idmap *map, struct sbx_err *err)
+{
+	struct stat st;
+	int r;
+
+	op->fd = mount_clone(AT_FDCWD, op->source, !(op->flags & OP_DEVICE));
+	if (op->fd == -ENOENT && op->flags & OP_OPTIONAL)
+		return 0;
+	if (op->fd < 0)
+		return sbx_err_errno(err, op->fd, "mount", "cannot show %s", op->source);
+	if (fstat(op->fd, &st) < 0)
+		return sbx_err_errno(err, -errno, "mount", "cannot look at %s", op->source);
+	op->is_dir = S_ISDIR(st.st_mode);
+	if (!op->is_dir && !S_ISREG(st.st_mode) && !(op->flags & OP_DEVICE))
+		return sbx_err_set(err, -EINVAL, "mount",
+				   "cannot show %s: neither a file nor a directory", op->source);
+	r = mount_restrict(op->fd, op->flags & OP_DEVICE);
+	if (r < 0)
+		return sbx_err_errno(err, r, "mount", "cannot make %s read-only", op->source);
+	return open_owned(op, &st, map, err);
+}
+
+int plan_open(struct plan *plan, const struct idmap *map, struct sbx_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n; i++)
+		if (plan->ops[i].type == OP_BIND && plan->ops[i].source)
+			r = open_source(&plan->ops[i], map, err);
+	return r;
+}

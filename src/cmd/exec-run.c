@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cmd/exec.h"
+#include "result.h"
+
+static int open_target(const char *path, struct sbx_err *err)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP)
+		return sbx_err_set(err, -ELOOP, "target",
+				   "target %s is a symbolic link; name the file itself", path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sbx_err_errno(err, -errno, "target", "target %s", path);
+	if (!S_ISREG(st.st_mode))
+		return sbx_err_set(err, -EINVAL, "target", "target %s is not a regular file", path);
+	return TAKE_FD(fd);
+}
+
+/*
+ * The target's new content in place of the old, all or nothing. Permissions stay those of the
+ * file; owner bits alone are not enough to tell a script from data, so they are not taken.
+ */
+static int write_back(const struct exec_request *req, const struct sbx_result *res,
+		      struct sbx_err *err)
+{
+	struct stat st;
+	int r;
+
+	if (!res->target_data)
+		return 0;
+	if (lstat(req->target_source, &st) < 0)
+		return sbx_err_errno(err, -errno, "target",
+				     "%s vanished while the command ran; its new content is lost",
+				     req->target_source);
+	r = file_replace(AT_FDCWD, req->target_source, res->target_data, res->target_len,
+			 st.st_mode & 0777);
+	if (r < 0)
+		return sbx_err_errno(err, r, "target", "cannot write %s back", req->target_source);
+	if (geteuid() == 0 && lchown(req->target_source, st.st_uid, st.st_gid) < 0)
+		return sbx_err_errno(err, -errno, "target", "cannot give %s back to its owner",
+				     req->target_source);
+	return 0;
+}
+
+static int write_record(const struct exec_request *req, const struct sbx_result *res,
+			struct sbx_err *err)
+{
+	cleanup_json json_t *record = result_json(res, req->policy->name);
+	cleanup_buf struct buf text = BUF_INIT;
+	char *line = record ? json_text(record) : NULL;
+	int r = 0;
+
+	if (!line)
+		return sbx_err_oom(err, "record");
+	buf_printf(&text, "%s\n", line);
+	free(line);
+	if (text.failed)
+		return sbx_err_oom(err, "record");
+	if (req->record_fd >= 0)
+		r = fd_write_all(req->record_fd, text.data, text.len);
+	if (r == 0 && req->json_path)
+		r = streq(req->json_path, "-") ?
+			    fd_write_all(STDOUT_FILENO, text.data, text.len) :
+			    file_replace(AT_FDCWD, req->json_path, text.data, text.len, 0644);
+	if (r < 0)
+		return sbx_err_errno(err, r, "record", "cannot write the record%s%s",
+				     req->json_path ? " to " : "",
+				     req->json_path ? req->json_path : "");
+	return 0;
+}
+
+static void send_progress(void *user, uint64_t wall_us, uint64_t memory_bytes)
+{
+	const struct exec_request *req = user;
+	char line[128];
+	int n;
+
+	n = snprintf(line, sizeof(line),
+		     "{\"progress\":{\"wall_us\":%llu,\"memory_bytes\":%llu}}\n",
+		     (unsigned long long)wall_us, (unsigned long long)memory_bytes);
+	/* Only for show: a full pipe loses a line, the record does not depend on it. */
+	if (write(req->record_fd, line, (size_t)n) < 0)
+		return;
+}
+
+static int run_box(const struct exec_request *req, int target_fd, struct sbx_result **ret,
+		   struct sbx_err *err)
+{
+	struct sbx_job job = {
+		.argv = req->argv,
+		.env = req->env,
+		.cwd = req->cwd,
+		.view_path = req->view_path,
+		.view_source = req->view_source,
+		.target_path = req->target_path,
+		.target_fd = target_fd,
+		.show = req->show,
+		.scratch = req->scratch,
+		.cgroup = req->cgroup,
+		.stdin_fd = req->use_stdin ? STDIN_FILENO : -EBADF,
+		.stdout_fd = STDOUT_FILENO,
+		.stderr_fd = req->log_fd >= 0 ? -EBADF : STDERR_FILENO,
+		.log_fd = req->log_fd,
+		.lifeline_fd = req->lifeline_fd,
+		.progress = req->record_fd >= 0 ? send_progress : NULL,
+		.progress_user = (void *)req,
+	};
+
+	return sbx_run(req->policy, &job, ret, err);
+}
+
+int exec_run(const struct exec_request *req)
+{
+	cleanup_close int target_fd = -EBADF;
+	struct sbx_result *res = NULL;
+	struct sbx_err err = { 0 };
+	int status, r = 0;
+
+	if (req->target_path) {
+		target_fd = open_target(req->target_source, &err);
+		r = MIN(target_fd, 0);
+	}
+	if (r == 0)
+		r = run_box(req, target_fd, &res, &err);
+	if (!res) {
+		fprintf(stderr, "autoexp exec: %s\n", err.msg);
+		return 125;
+	}
+
+	status = result_exit_status(res);
+	if (res->verdict != SBX_OK && res->verdict != SBX_EXIT)
+		fprintf(stderr, "autoexp exec: %s: %s\n", verdict_text(res->verdict), res->reason);
+	if (res->soft)
+		fprintf(stderr, "autoexp exec: enforcement was soft: a watchdog, not the kernel, "
+				"held the limits\n");
+	err = (struct sbx_err){ 0 };
+	if (r == 0 && req->write_target && res->target_error[0])
+		r = sbx_err_set(&err, -EINVAL, "target", "%s: %s; the file was left as it was",
+				req->target_source, res->target_error);
+	else if (r == 0 && req->write_target)
+		r = write_back(req, res, &err);
+	if (write_record(req, res, &err) < 0 || err.code) {
+		fprintf(stderr, "autoexp exec: %s\n", err.msg);
+		status = status ? status : 1;
+	}
+	sbx_result_free(res);
+	return status;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/strv.h"
+#include "base/table.h"
+#include "cmd/exec.h"
+#include "limit.h"
+#include "policy.h"
+
+#define SPEC_MAX (16 << 20)
+
+static const char *const networks[] = {
+	[SBX_NETWORK_NONE] = "none",
+	[SBX_NETWORK_HOST] = "host",
+};
+TABLE_CHECK(networks, _SBX_NETWORK_MAX);
+
+static const char *const target_modes[] = {
+	[SBX_TARGET_BIND] = "bind",
+	[SBX_TARGET_OVERLAY] = "overlay",
+	[SBX_TARGET_RO] = "ro",
+};
+TABLE_CHECK(target_modes, _SBX_TARGET_MAX);
+
+static int get_string(const json_t *obj, const char *key, char **ret, struct sbx_err *err)
+{
+	const char *s;
+	int r;
+
+	r = json_get_str_or(obj, key, NULL, &s, err);
+	if (r < 0 || !s)
+		return r;
+	*ret = strdup(s);
+	return *ret ? 0 : sbx_err_oom(err, "spec");
+}
+
+static int get_choice(const json_t *obj, const char *key, const char *const *names, size_t n,
+		      int *value, struct sbx_err *err)
+{
+	const char *s;
+	int r, found;
+
+	r = json_get_str_or(obj, key, NULL, &s, err);
+	if (r < 0 || !s)
+		return r;
+	found = table_find(names, n, s);
+	if (found < 0)
+		return sbx_err_set(err, -EINVAL, "spec", "%s: '%s' is not known", key, s);
+	*value = found;
+	return 0;
+}
+
+static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_err *err)
+{
+	json_t *limits = json_object_get(spec, "limits"), *value;
+	const char *key;
+
+	json_object_foreach(limits, key, value) {
+		int i = limit_find(key);
+
+		if (i < 0 || !json_is_integer(value) || json_integer_value(value) < 0)
+			return sbx_err_set(err, -EINVAL, "spec", "limits: '%s' is not known", key);
+		policy->limits[i] = (uint64_t)json_integer_value(value);
+	}
+	return 0;
+}
+
+static int get_env(const json_t *spec, char ***env, struct sbx_err *err)
+{
+	json_t *vars = json_object_get(spec, "env"), *value;
+	const char *key;
+
+	json_object_foreach(vars, key, value)
+		if (!json_is_string(value) ||
+		    strv_addf(env, "%s=%s", key, json_string_value(value)) < 0)
+			return sbx_err_set(err, -EINVAL, "spec", "env: bad value of %s", key);
+	return 0;
+}
+
+static int get_policy(const json_t *spec, struct sbx_policy *policy, struct sbx_err *err)
+{
+	const json_t *target = json_object_get(spec, "target");
+	int network = policy->network, mode = policy->target;
+	int r;
+
+	r = get_choice(spec, "network", networks, ARRAY_SIZE(networks), &network, err);
+	if (r == 0 && target)
+		r = get_choice(target, "mode", target_modes, ARRAY_SIZE(target_modes), &mode, err);
+	if (r == 0)
+		r = json_get_bool_or(spec, "soft", policy->soft, &policy->soft, err);
+	if (r == 0)
+		r = get_limits(spec, policy, err);
+	policy->network = (enum sbx_network)network;
+	policy->target = (enum sbx_target_mode)mode;
+	return r;
+}
+
+static int get_job(const json_t *spec, struct exec_request *req, struct sbx_err *err)
+{
+	const json_t *view = json_object_get(spec, "view");
+	const json_t *target = json_object_get(spec, "target");
+	int r;
+
+	r = json_get_strv(spec, "argv", &req->argv, err);
+	if (r == 0)
+		r = json_get_strv(spec, "show", &req->show, err);
+	if (r == 0)
+		r = json_get_strv(spec, "scratch", &req->scratch, err);
+	if (r == 0)
+		r = get_env(spec, &req->env, err);
+	if (r == 0)
+		r = get_string(spec, "cwd", &req->cwd, err);
+	if (r == 0)
+		r = get_string(spec, "cgroup", &req->cgroup, err);
+	if (r == 0 && view)
+		r = get_string(view, "path", &req->view_path, err);
+	if (r == 0 && view)
+		r = get_string(view, "source", &req->view_source, err);
+	if (r == 0 && target)
+		r = get_string(target, "path", &req->target_path, err);
+	if (r == 0 && target)
+		r = get_string(target, "source", &req->target_source, err);
+	if (r == 0 && !strv_len(req->argv))
+		r = sbx_err_set(err, -EINVAL, "spec", "argv is empty");
+	return r;
+}
+
+int exec_read_spec(int fd, struct exec_request *req, struct sbx_err *err)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	cleanup_json json_t *spec = NULL;
+	int r;
+
+	r = fd_read_all(fd, SPEC_MAX, &text);
+	if (r < 0)
+		return sbx_err_errno(err, r, "spec", "cannot read the spec");
+	r = json_parse(buf_str(&text), text.len, "spec", &spec, err);
+	if (r == 0 && !req->policy && policy_new(&req->policy) < 0)
+		r = sbx_err_oom(err, "spec");
+	if (r == 0)
+		r = get_policy(spec, req->policy, err);
+	return r < 0 ? r : get_job(spec, req, err);
+}
+
+void exec_request_done(struct exec_request *req)
+{
+	policy_free(req->policy);
+	strv_free(req->argv);
+	strv_free(req->env);
+	strv_free(req->show);
+	strv_free(req->scratch);
+	free(req->cwd);
+	free(req->view_path);
+	free(req->view_source);
+	free(req->target_path);
+	free(req->target_source);
+	free(req->cgroup);
+	free(req->json_path);
+	*req = (struct exec_request)EXEC_REQUEST_INIT;
+}

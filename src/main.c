@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The program autoexp: runs exec, doctor and policy itself, for they need neither git nor the
+ * network and have to start quickly; for everything else it becomes autoexp-loop.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "cmd/doctor.h"
+#include "cmd/exec.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv); /* NULL: autoexp-loop's */
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{ "run", NULL, "start or continue a campaign" },
+	{ "try", NULL, "one experiment on the target as it stands" },
+	{ "status", NULL, "where a campaign stands" },
+	{ "results", NULL, "the table of experiments" },
+	{ "show", NULL, "everything about one experiment" },
+	{ "diff", NULL, "what one experiment changed" },
+	{ "stop", NULL, "ask a running campaign to stop" },
+	{ "exec", cmd_exec, "run one command in a box" },
+	{ "doctor", cmd_doctor, "what this host can enforce, and how to get the rest" },
+};
+
+static void print_help(FILE *to)
+{
+	fputs("usage: autoexp COMMAND [OPTIONS]\n"
+	      "\n"
+	      "Hill-climb on any project with a number to improve: propose an edit to one file,\n"
+	      "commit it, run the harness in a box, keep what is better, until a cap is reached.\n"
+	      "\n",
+	      to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nautoexp COMMAND --help explains one; autoexp --version prints the version.\n", to);
+}
+
+/* Helpers live beside the running program, or in ../libexec/autoexp where it is installed. */
+static int become_loop(char **argv)
+{
+	static const char *const places[] = { "%.*s/autoexp-loop",
+					      "%.*s/../libexec/autoexp/autoexp-loop" };
+	char self[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			snprintf(path, sizeof(path), places[i], (int)(slash - self), self);
+#pragma GCC diagnostic pop
+			execv(path, argv);
+			if (errno != ENOENT)
+				break;
+		}
+	}
+	fprintf(stderr, "autoexp: cannot start autoexp-loop, which belongs beside this program "
+			"or in ../libexec/autoexp: %s\n", strerror(errno));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (streq(name, "--help") || streq(name, "-h") || streq(name, "help")) {
+		print_help(stdout);
+		return 0;
+	}
+	if (streq(name, "--version")) {
+		puts("autoexp " AUTOEXP_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (streq(commands[i].name, name))
+			return commands[i].run ? commands[i].run(argc - 1, argv + 1) :
+						 become_loop(argv);
+	if (*name)
+		fprintf(stderr, "autoexp: '%s' is not a command\n", name);
+	print_help(stderr);
+	return 2;
+}
