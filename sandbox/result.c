@@ -44,6 +44,11 @@ const char *verdict_text(enum sbx_verdict v)
 	return verdict_names[v];
 }
 
+const char *layer_text(enum sbx_layer l)
+{
+	return layer_names[l];
+}
+
 static json_t *number(uint64_t n)
 {
 	return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));

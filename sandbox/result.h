@@ -51,6 +51,7 @@ struct sbx_result {
 };
 
 const char *verdict_text(enum sbx_verdict v);
+const char *layer_text(enum sbx_layer l);
 
 /* The whole record; NULL when memory ran out. The caller releases it. */
 json_t *result_json(const struct sbx_result *r, const char *policy_name);
