@@ -90,17 +90,20 @@ static int check_metrics(const struct config *c, const struct yaml_node *root,
 static int check_files(const struct config *c, const struct yaml_node *root,
 		       struct sbx_err *err)
 {
-	cleanup_free char *target = path_join(c->dir, c->target), *policy = NULL;
+	cleanup_free char *target = path_join(c->dir, c->target);
+	cleanup_free char *policy = NULL, *normal = NULL;
+	const char *problem;
 
-	policy = strchr(c->policy, '/') ? path_join(c->dir, c->policy) : strdup("");
-	if (!target || !policy)
+	policy = strchr(c->policy, '/') ? path_join(c->dir, c->policy) : strdup("/");
+	/* A policy with ".." in its path lies elsewhere, or is named in an odd way. */
+	if (!target || !policy || path_normal(policy, &normal, &problem) == -ENOMEM)
 		return sbx_err_oom(err, "config");
 	if (streq(target, c->path))
 		return yaml_fail(
 			at_key(root, "target"), err,
 			"the target is this configuration; a run must not change its own "
 			"rules, so name another file");
-	if (streq(target, policy))
+	if (normal && streq(target, normal))
 		return yaml_fail(
 			at_key(root, "policy"), err,
 			"the policy is the target; a run must not change its own rules");

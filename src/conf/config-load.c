@@ -309,7 +309,7 @@ static int load_file(const char *path, struct config **ret, struct sbx_err *err)
 				   path);
 	if (r == -EISDIR || (r == -EINVAL))
 		return sbx_err_set(err, -EINVAL, STAGE,
-				   "%s: this is no regular file; accepted "
+				   "%s is no regular file; accepted "
 				   "is a text file such as autoexp.yaml",
 				   path);
 	if (r < 0)
