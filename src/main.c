@@ -5,14 +5,15 @@
  * network and have to start quickly; for everything else it becomes autoexp-loop.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/macro.h"
 #include "cmd/doctor.h"
 #include "cmd/exec.h"
+#include "cmd/self.h"
 
 struct command {
 	const char *name;
@@ -48,27 +49,16 @@ static void print_help(FILE *to)
 /* Helpers live beside the running program, or in ../libexec/autoexp where it is installed. */
 static int become_loop(char **argv)
 {
-	static const char *const places[] = { "%.*s/autoexp-loop",
-					      "%.*s/../libexec/autoexp/autoexp-loop" };
-	char self[PATH_MAX], path[PATH_MAX + 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
+	struct sbx_err err = { 0 };
+	char *path;
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(path, sizeof(path), places[i], (int)(slash - self), self);
-#pragma GCC diagnostic pop
-			execv(path, argv);
-			if (errno != ENOENT)
-				break;
-		}
+	if (self_path("autoexp-loop", "../libexec/autoexp/autoexp-loop", &path, &err) < 0) {
+		fprintf(stderr, "autoexp: %s\n", err.msg);
+		return 1;
 	}
-	fprintf(stderr, "autoexp: cannot start autoexp-loop, which belongs beside this program "
-			"or in ../libexec/autoexp: %s\n", strerror(errno));
+	execv(path, argv);
+	fprintf(stderr, "autoexp: cannot start %s: %s\n", path, strerror(errno));
+	free(path);
 	return 1;
 }
 

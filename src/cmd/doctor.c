@@ -266,6 +266,7 @@ int cmd_doctor(int argc, char **argv)
 	bool json = false;
 	int opt, r;
 
+	argv[0] = (char *)"autoexp doctor"; /* the name in getopt's messages */
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (opt == 'h') {
 			fputs(help, stdout);

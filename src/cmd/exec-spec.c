@@ -6,16 +6,11 @@
 #include "base/strv.h"
 #include "base/table.h"
 #include "cmd/exec.h"
-#include "limit.h"
+#include "cmd/self.h"
+#include "policy-load.h"
 #include "policy.h"
 
 #define SPEC_MAX (16 << 20)
-
-static const char *const networks[] = {
-	[SBX_NETWORK_NONE] = "none",
-	[SBX_NETWORK_HOST] = "host",
-};
-TABLE_CHECK(networks, _SBX_NETWORK_MAX);
 
 static const char *const target_modes[] = {
 	[SBX_TARGET_BIND] = "bind",
@@ -85,7 +80,8 @@ static int get_policy(const json_t *spec, struct sbx_policy *policy, struct sbx_
 	int network = policy->network, mode = policy->target;
 	int r;
 
-	r = get_choice(spec, "network", networks, ARRAY_SIZE(networks), &network, err);
+	r = get_choice(spec, "network", network_names, ARRAY_SIZE(network_names), &network,
+		       err);
 	if (r == 0 && target)
 		r = get_choice(target, "mode", target_modes, ARRAY_SIZE(target_modes), &mode, err);
 	if (r == 0)
@@ -127,18 +123,41 @@ static int get_job(const json_t *spec, struct exec_request *req, struct sbx_err 
 	return r;
 }
 
+int exec_load_policy(struct exec_request *req, const char *name, struct sbx_err *err)
+{
+	cleanup_free char *dir = NULL;
+	struct sbx_policy *policy = NULL;
+	int r = 0;
+
+	/* The default is built in, so that the common start reads no file. */
+	if (streq(name, "default"))
+		r = policy_new(&policy) < 0 ? sbx_err_oom(err, "policy") : 0;
+	else if (!strchr(name, '/'))
+		r = self_path("../policies", "../share/autoexp/policies", &dir, err);
+	if (r == 0 && !policy)
+		r = policy_load(name, dir, &policy, err);
+	if (r < 0)
+		return r;
+	policy_free(req->policy);
+	req->policy = policy;
+	return 0;
+}
+
 int exec_read_spec(int fd, struct exec_request *req, struct sbx_err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_json json_t *spec = NULL;
+	const char *policy;
 	int r;
 
 	r = fd_read_all(fd, SPEC_MAX, &text);
 	if (r < 0)
 		return sbx_err_errno(err, r, "spec", "cannot read the spec");
 	r = json_parse(buf_str(&text), text.len, "spec", &spec, err);
-	if (r == 0 && !req->policy && policy_new(&req->policy) < 0)
-		r = sbx_err_oom(err, "spec");
+	if (r == 0)
+		r = json_get_str_or(spec, "policy", "default", &policy, err);
+	if (r == 0)
+		r = exec_load_policy(req, policy, err);
 	if (r == 0)
 		r = get_policy(spec, req->policy, err);
 	return r < 0 ? r : get_job(spec, req, err);

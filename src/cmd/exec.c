@@ -10,7 +10,6 @@
 #include "base/parse.h"
 #include "base/strv.h"
 #include "limit.h"
-#include "policy.h"
 
 static const char help[] =
 	"usage: autoexp exec [OPTIONS] -- COMMAND [ARG...]\n"
@@ -96,7 +95,6 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* Options that shape the request; the policy option must come before those that change it. */
 struct parser {
 	struct exec_request *req;
 	int spec_fd;
@@ -219,6 +217,8 @@ static int take_option(struct parser *p, int opt, const char *arg)
 	case OPT_SOFT:
 		req->policy->soft = true;
 		return 0;
+	case OPT_POLICY:
+		return 0; /* taken first, see take_policy() */
 	case OPT_CGROUP:
 		return set_string(&req->cgroup, arg, err);
 	case OPT_JSON:
@@ -238,7 +238,9 @@ static int take_option(struct parser *p, int opt, const char *arg)
 
 static int usage_error(const char *msg)
 {
-	fprintf(stderr, "autoexp exec: %s\nTry 'autoexp exec --help'.\n", msg);
+	if (*msg)
+		fprintf(stderr, "autoexp exec: %s\n", msg);
+	fprintf(stderr, "Try 'autoexp exec --help'.\n");
 	return 2;
 }
 
@@ -256,17 +258,33 @@ static int take_command(struct parser *p, char *const *argv)
 	return strv_copy(argv, &p->req->argv) < 0 ? sbx_err_oom(&p->err, "usage") : 0;
 }
 
+/* The policy comes first wherever it stands: every other option changes what it says. */
+static int take_policy(struct parser *p, int argc, char **argv)
+{
+	int opt, r = exec_load_policy(p->req, "default", &p->err);
+
+	opterr = 0;
+	while (r == 0 && (opt = getopt_long(argc, argv, "+h", options, NULL)) != -1)
+		if (opt == OPT_POLICY)
+			r = exec_load_policy(p->req, optarg, &p->err);
+	opterr = 1;
+	optind = 1;
+	return r;
+}
+
 static int parse(struct parser *p, int argc, char **argv)
 {
 	int opt;
 
+	if (take_policy(p, argc, argv) < 0)
+		return p->err.code;
 	while ((opt = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		if (opt == 'h') {
 			fputs(help, stdout);
 			return 1;
 		}
 		if (opt == '?')
-			return sbx_err_set(&p->err, -EINVAL, "usage", "see the options");
+			return -EINVAL; /* getopt has said what is wrong */
 		if (take_option(p, opt, optarg) < 0)
 			return p->err.code;
 	}
@@ -279,8 +297,7 @@ int cmd_exec(int argc, char **argv)
 	struct parser p = { .req = &req, .spec_fd = -EBADF };
 	int r, status;
 
-	if (policy_new(&req.policy) < 0)
-		return 125;
+	argv[0] = (char *)"autoexp exec"; /* the name in getopt's messages */
 	r = parse(&p, argc, argv);
 	if (r > 0)
 		status = 0;

@@ -36,4 +36,10 @@ int exec_read_spec(int fd, struct exec_request *req, struct sbx_err *err);
 /* Run it: record, messages, target, exit status (DESIGN, "Exit status"). */
 int exec_run(const struct exec_request *req);
 
+/**
+ * exec_load_policy() - replace the request's policy by a named one
+ * @name:  as --policy takes it: a shipped policy's name, or a path
+ */
+int exec_load_policy(struct exec_request *req, const char *name, struct sbx_err *err);
+
 int cmd_exec(int argc, char **argv);
