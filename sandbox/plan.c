@@ -7,6 +7,7 @@
 
 #include "base/strv.h"
 #include "mount.h"
+#include "show.h"
 
 /* Device nodes of the host that are safe to share: stateless, or the caller's own. */
 static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
@@ -232,6 +233,14 @@ static int add_shown(struct plan *p, const char *what, const char *dest, const c
 	return r;
 }
 
+static int add_show(struct plan *p, const char *path, struct sbx_err *err)
+{
+	int r;
+
+	r = show_check(path, err);
+	return r < 0 ? r : add_shown(p, "show", path, path, OP_OWNED, err);
+}
+
 static int add_job(struct plan *p, const struct sbx_policy *policy, const struct sbx_job *job,
 		   struct sbx_err *err)
 {
@@ -245,7 +254,7 @@ static int add_job(struct plan *p, const struct sbx_policy *policy, const struct
 	if (job->view_path)
 		r = add_shown(p, "repository", job->view_path, job->view_source, 0, err);
 	for (size_t i = 0; r == 0 && job->show && job->show[i]; i++)
-		r = add_shown(p, "show", job->show[i], job->show[i], OP_OWNED, err);
+		r = add_show(p, job->show[i], err);
 	for (size_t i = 0; r == 0 && job->scratch && job->scratch[i]; i++) {
 		r = check_path("scratch path", job->scratch[i], err);
 		if (r == 0)
