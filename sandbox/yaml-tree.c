@@ -808,7 +808,7 @@ int yaml_read_unsigned(const struct yaml_node *n, const struct yaml_field *f, vo
 {
 	struct yaml_field wide = *f;
 	unsigned *ret = member(f, base);
-	uint64_t v;
+	uint64_t v = 0;
 	int r;
 
 	assert(f->max <= UINT32_MAX);

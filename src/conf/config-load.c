@@ -238,7 +238,7 @@ static int set_defaults(struct config *c)
 	c->proposer.seed = 1;
 	c->caps[CAP_EXPERIMENTS] = 50;
 	c->caps[CAP_COST_NANO] = UINT64_C(10000000000);
-	c->caps[CAP_WALL_US] = 8 * 3600 * USEC_PER_SEC;
+	c->caps[CAP_WALL_US] = USEC_PER_SEC * 3600 * 8;
 	limits_default(c->limits);
 	c->policy = strdup("default");
 	return c->policy ? 0 : -ENOMEM;

@@ -106,7 +106,7 @@ static const struct cap_info {
 	[CAP_WALL_US] = { "hours above 0, at most 100000, without a unit, such as 8 or "
 			  "0.5, "
 			  "or unlimited",
-			  1, 100000 * 3600 * USEC_PER_SEC },
+			  1, USEC_PER_SEC * 3600 * 100000 },
 };
 
 static int cap_parse(enum cap cap, const char *text, uint64_t *ret)
