@@ -26,6 +26,7 @@
 #include "base/file.h"
 
 #define SCRATCH "/.scratch"
+#define EMPTY SCRATCH "/empty"
 #define ROOT_BYTES (1ULL << 20)
 #define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
@@ -124,25 +125,36 @@ static int make_parents(const char *path)
 	return 0;
 }
 
-/* A mount point: what is there already, or a new one where there is room for it. */
-static int make_point(const char *path, bool is_dir)
+static int create(const char *path, bool is_dir)
 {
-	struct stat st;
 	int fd;
 
-	if (lstat(path, &st) == 0) {
-		if (S_ISDIR(st.st_mode) == is_dir && !S_ISLNK(st.st_mode))
-			return 0;
-		errno = S_ISLNK(st.st_mode) ? ELOOP : is_dir ? ENOTDIR : EISDIR;
-		return -1;
-	}
-	if (make_parents(path) < 0)
-		return -1;
 	if (is_dir)
 		return mkdir(path, 0755);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	fd_close(fd);
 	return fd < 0 ? -1 : 0;
+}
+
+/* A mount point: a new one where there is room for it, else what is there already. */
+static int make_point(const char *path, bool is_dir)
+{
+	struct stat st;
+	int saved;
+
+	if (create(path, is_dir) == 0)
+		return 0;
+	if (errno == ENOENT && make_parents(path) == 0 && create(path, is_dir) == 0)
+		return 0;
+	saved = errno;
+	if (lstat(path, &st) < 0) {
+		errno = saved;
+		return -1;
+	}
+	if (S_ISDIR(st.st_mode) == is_dir && !S_ISLNK(st.st_mode))
+		return 0;
+	errno = S_ISLNK(st.st_mode) ? ELOOP : is_dir ? ENOTDIR : EISDIR;
+	return -1;
 }
 
 static int write_file(const char *path, mode_t mode, const char *text)
@@ -175,21 +187,22 @@ static int do_file(const struct op *op, unsigned serial, struct sbx_err *err)
 
 static int do_symlink(const struct op *op, struct sbx_err *err)
 {
-	if (make_parents(op->dest) < 0 || symlink(op->arg, op->dest) < 0)
+	if (symlink(op->arg, op->dest) == 0)
+		return 0;
+	if (errno != ENOENT || make_parents(op->dest) < 0 || symlink(op->arg, op->dest) < 0)
 		return fail(err, "cannot link", op->dest);
 	return 0;
 }
 
-/* A bind without source masks: an empty directory, or a null device that reads as empty. */
+/*
+ * A bind without source masks: an empty directory, or the null device, which reads as empty.
+ * Both are restricted already, and a clone of a mount inherits that.
+ */
 static int do_mask(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd = -EBADF;
-	struct stat st;
+	cleanup_close int fd = mount_clone(AT_FDCWD, op->is_dir ? EMPTY : "/dev/null", false);
 
-	if (lstat(op->dest, &st) < 0)
-		return 0;
-	fd = mount_clone(AT_FDCWD, S_ISDIR(st.st_mode) ? SCRATCH "/empty" : "/dev/null", false);
-	if (fd < 0 || mount_restrict(fd, !S_ISDIR(st.st_mode)) < 0 || attach(fd, op->dest) < 0)
+	if (fd < 0 || (attach(fd, op->dest) < 0 && errno != ENOENT))
 		return fail(err, "cannot mask", op->dest);
 	return 0;
 }
@@ -442,6 +455,19 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 	return 0;
 }
 
+/* An empty read-only directory to mask others with. */
+static int make_empty(struct sbx_err *err)
+{
+	cleanup_close int fd = -EBADF;
+
+	if (mkdir(EMPTY, 0555) < 0)
+		return fail(err, "cannot make", EMPTY);
+	fd = mount_clone(AT_FDCWD, EMPTY, false);
+	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, EMPTY) < 0)
+		return fail(err, "cannot make read-only:", EMPTY);
+	return 0;
+}
+
 int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_err *err)
 {
 	struct mount_handles handles = { .scratch = -EBADF, .target = -EBADF };
@@ -452,8 +478,8 @@ int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_er
 	r = enter_new_root(&proc, err);
 	if (r == 0)
 		r = do_tmpfs(SCRATCH, plan->scratch_bytes, "700", err);
-	if (r == 0 && mkdir(SCRATCH "/empty", 0555) < 0)
-		r = fail(err, "cannot make", SCRATCH "/empty");
+	if (r == 0)
+		r = make_empty(err);
 	for (unsigned i = 0; r == 0 && i < plan->n; i++) {
 		/* The first seal ends the time in which the root can be written. */
 		if (plan->ops[i].type == OP_SEAL && handles.scratch < 0) {

@@ -19,15 +19,15 @@ static const char *const device_links[][2] = {
 };
 
 /*
- * Parts of a fresh /proc that speak of the whole machine or steer it. Directories are covered
- * by an empty one, files by /dev/null; what a kernel does not have is skipped. Writing the
- * others needs capabilities of the initial user namespace, which nobody in the box has.
+ * Parts of a fresh /proc that speak of the whole machine. Directories (with a slash behind) are
+ * covered by an empty one, files by /dev/null; what a kernel does not have is skipped. Writing
+ * any of /proc that reaches beyond the box needs a capability of the initial user namespace or
+ * the host's root, and the box has neither.
  */
 static const char *const proc_masked[] = {
-	"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq",
+	"/proc/acpi/", "/proc/asound/", "/proc/bus/", "/proc/driver/", "/proc/fs/", "/proc/irq/",
 	"/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi", "/proc/sysrq-trigger", "/proc/sysvipc",
-	"/proc/timer_list", "/proc/tty",
+	"/proc/sched_debug", "/proc/scsi/", "/proc/sysrq-trigger", "/proc/timer_list",
 };
 
 /*
@@ -84,6 +84,13 @@ static int add_bind(struct plan *p, const char *dest, const char *source, unsign
 	return add(p, (struct op){ .type = OP_BIND, .flags = flags }, dest, source, NULL, err);
 }
 
+static int add_mask(struct plan *p, const char *path, struct sbx_err *err)
+{
+	struct op op = { .type = OP_BIND, .is_dir = path[strlen(path) - 1] == '/' };
+
+	return add(p, op, path, NULL, NULL, err);
+}
+
 /* On merged-usr systems /bin is a link; show it as one. */
 static int add_system(struct plan *p, const char *path, struct sbx_err *err)
 {
@@ -128,7 +135,7 @@ static int add_proc(struct plan *p, struct sbx_err *err)
 	if (r == 0)
 		r = add_op(p, OP_LOCK, "/proc/sys", 0, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(proc_masked); i++)
-		r = add_bind(p, proc_masked[i], NULL, OP_OPTIONAL, err);
+		r = add_mask(p, proc_masked[i], err);
 	return r;
 }
 
