@@ -1,41 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/record.h"
 
-#include "base/strv.h"
-#include "base/table.h"
-
-/* "exit" and "signal" are the box's words; the rest of the trial's own comes behind. */
-static const char *const verdict_names[] = {
-	[VERDICT_OK] = "ok",
-	[VERDICT_EXIT] = "exit",
-	[VERDICT_SIGNAL] = "signal",
-	[VERDICT_VIOLATION] = "violation",
-	[VERDICT_PIDS_LIMIT] = "pids-limit",
-	[VERDICT_CPU_LIMIT] = "cpu-limit",
-	[VERDICT_TIMEOUT] = "timeout",
-	[VERDICT_OOM] = "oom",
-	[VERDICT_INTERRUPTED] = "interrupted",
-	[VERDICT_SETUP_ERROR] = "setup-error",
-	[VERDICT_NO_METRIC] = "no-metric",
-	[VERDICT_NOT_FINITE] = "not-finite",
-	[VERDICT_AMBIGUOUS] = "ambiguous",
-	[VERDICT_NO_EDIT] = "no-edit",
-	[VERDICT_BAD_TARGET] = "bad-target",
-	[VERDICT_TAMPER] = "tamper",
-};
-TABLE_CHECK(verdict_names, _VERDICT_MAX);
-
-const char *verdict_name(enum verdict v)
-{
-	assert(v < _VERDICT_MAX);
-	return verdict_names[v];
-}
-
-int verdict_find(const char *name)
-{
-	return table_find(verdict_names, ARRAY_SIZE(verdict_names), name);
-}
-
 void record_reader_done(struct record_reader *r)
 {
 	buf_done(&r->line);

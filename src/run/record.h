@@ -35,7 +35,3 @@ int record_feed(struct record_reader *r, const char *data, size_t n);
  * @err:  names the key that is missing or wrong
  */
 int record_outcome(const json_t *box, struct outcome *ret, struct sbx_err *err);
-
-/* The name of a verdict, and the verdict of a name (-1 where there is none). */
-const char *verdict_name(enum verdict v);
-int verdict_find(const char *name);
