@@ -53,9 +53,6 @@ int bench_init(struct bench *b, struct sbx_err *err)
 	const struct config *c = b->config;
 	int r;
 
-	b->target = str_printf("%s/%s", c->dir, c->target);
-	if (!b->target)
-		return sbx_err_oom(err, "loop");
 	r = collect_show(b, err);
 	if (r < 0)
 		return r;
@@ -120,14 +117,18 @@ static void fill_job(const struct bench *b, int log_fd, uint64_t left_us,
 			MAX(left_us, limit_table[SBX_LIMIT_WALL].min);
 }
 
-static int wait_for_end(struct trial *t, struct stop *stop, struct sbx_err *err)
+static int wait_for_end(struct trial *t, struct stop *stop, const struct bench_events *events,
+			struct sbx_err *err)
 {
 	struct pollfd fds[TRIAL_FDS + 1];
-	bool cancelled = false;
 	int timeout, r;
 
-	for (;;) {
-		if (!cancelled && stop_check(stop) == STOP_NOW) {
+	for (bool cancelled = false;;) {
+		enum stop_wish before = stop->wish;
+
+		if (stop_check(stop) != before && events->wish)
+			events->wish(events->user, stop->wish);
+		if (!cancelled && stop->wish == STOP_NOW) {
 			trial_cancel(t);
 			cancelled = true;
 		}
@@ -166,7 +167,7 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us, struct 
 	r = trial_start(&job, &te, &t, err);
 	if (r < 0)
 		return r;
-	r = wait_for_end(t, stop, err);
+	r = wait_for_end(t, stop, events, err);
 	if (r < 0)
 		return r;
 	if (trial_collect(t, ret, ret_box, err) < 0) {
@@ -262,6 +263,7 @@ int bench_measure(const struct bench *b, int dir_fd, uint64_t left_us, struct st
 		if (i + 1 == n)
 			take_medians(b->config, values, n, &m.outcome);
 	}
+	m.outcome.wall_us = m.spent_us;
 	*ret = m;
 	m = (struct measurement){ 0 };
 	return 0;

@@ -17,7 +17,7 @@ struct bench {
 	const char *workdir;   /* where the repository really is: the path inside the box */
 	const char *checkout;  /* what stands there instead */
 	const char *candidate; /* the file that holds the target's content */
-	char *target;          /* the target's path inside the box */
+	char *target; /* the target's path, inside and outside */
 	char **show, **scratch, **env;
 	bool soft;
 };
@@ -25,6 +25,7 @@ struct bench {
 /* Told while a run lasts; each may be NULL. */
 struct bench_events {
 	void (*progress)(void *user, uint64_t wall_us, uint64_t memory_bytes);
+	void (*wish)(void *user, enum stop_wish wish); /* it has become stronger */
 	void *user;
 };
 
@@ -43,7 +44,7 @@ void measurement_done(struct measurement *m);
 
 /**
  * bench_init() - resolve the paths of a configuration
- * @b:  config, exec_path, workdir, checkout, candidate and soft are set by the caller
+ * @b:  all but show, scratch and env are set by the caller; freed by bench_done()
  *
  * Return: 0; -ENOENT where a `show` path is not there; -ENOMEM
  */
