@@ -112,3 +112,21 @@ int command_number(const char *text, unsigned *ret)
 	*ret = (unsigned)v;
 	return 0;
 }
+
+int command_flush(const struct command *cmd)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_DONE;
+	fprintf(stderr, "autoexp %s: cannot write the output\n", cmd->name);
+	return EXIT_FAILED;
+}
+
+int command_print_json(const struct command *cmd, const json_t *j)
+{
+	if (json_dumpf(j, stdout, JSON_INDENT(1) | JSON_ENSURE_ASCII) < 0) {
+		fprintf(stderr, "autoexp %s: cannot write the output\n", cmd->name);
+		return EXIT_FAILED;
+	}
+	putchar('\n');
+	return command_flush(cmd);
+}

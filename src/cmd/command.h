@@ -7,6 +7,7 @@
  */
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/strv.h"
 
 /* The exit statuses that mean the same for every command. */
@@ -58,3 +59,9 @@ int command_usage(const struct command *cmd, const char *fmt, ...) attr_printf(2
 
 /* "7", "0007". Return: 0; -EINVAL */
 int command_number(const char *text, unsigned *ret);
+
+/* What was printed must have arrived. Return: the exit status */
+int command_flush(const struct command *cmd);
+
+/* A document on stdout, indented. Return: the exit status */
+int command_print_json(const struct command *cmd, const json_t *j);

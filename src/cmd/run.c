@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+
+#include "cmd/command.h"
+#include "cmd/trust.h"
+#include "loop/loop.h"
+#include "ui/report.h"
+#include "ui/watch.h"
+
+static const char help[] =
+	"usage: autoexp run [OPTION]...\n"
+	"\n"
+	"Start a campaign, or go on with it where it stopped: propose an edit to the target,\n"
+	"commit it on the branch autoexp/TAG, run the harness in a box, keep what is better, log,\n"
+	"and repeat until a cap is reached. Your checkout, index and HEAD are never touched;\n"
+	"what is measured is what is committed.\n"
+	"\n"
+	"  --config FILE         the configuration; without it autoexp.yaml, then autoexp.json\n"
+	"  --tag TAG             the campaign; without it: `tag:` of the configuration, else the\n"
+	"                        only campaign there is, else the target's name and the date\n"
+	"  --max-experiments N   cap on experiments of the whole campaign, or `unlimited`\n"
+	"  --max-cost USD        cap on dollars, likewise\n"
+	"  --max-hours H         cap on hours of active time, likewise\n"
+	"  --soft-limits         where this host cannot enforce a limit, accept a watchdog that\n"
+	"                        samples and kills; `autoexp doctor` says what holds here\n"
+	"  --trust               accept what the configuration reaches outside the box\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"Ctrl-C once stops after this experiment, twice now: the run is then recorded as\n"
+	"interrupted, not counted, and run again next time. From elsewhere: `autoexp stop`.\n"
+	"\n"
+	"Exit status: 0 done (also at a cap, and says so), 1 failed, 2 usage or configuration.\n"
+	"\n"
+	"Example: autoexp run --max-experiments 20 --max-hours 0.5\n";
+
+static int exit_status(const struct loop_result *result)
+{
+	switch (result->end) {
+	case LOOP_BASELINE:
+	case LOOP_SETUP:
+	case LOOP_TAMPER:
+		return EXIT_FAILED;
+	default:
+		return EXIT_DONE;
+	}
+}
+
+static void print_end(struct watch *w, const struct session *s,
+		      const struct loop_result *result)
+{
+	const struct campaign *c = &s->ledger.campaign;
+	struct report_end end = {
+		.config = s->config,
+		.campaign = c,
+		.target = s->target,
+		.workdir = repo_workdir(s->repo),
+		.reason = result->reason,
+		.active_us = session_active_us(s),
+	};
+
+	watch_clear(w);
+	if (c->baseline.known) {
+		fputc('\n', w->term.out);
+		report_end(&w->term, &end);
+	}
+	if (exit_status(result) == EXIT_DONE)
+		return;
+	fprintf(stderr, "autoexp run: %s\n", result->reason);
+	if (result->end == LOOP_BASELINE)
+		fprintf(stderr, "autoexp run: its whole output: %s/.autoexp/%s/runs/0000/output.log\n",
+			repo_workdir(s->repo), s->tag);
+}
+
+static int campaign(const struct command *cmd, const struct session_options *options,
+		    bool trust)
+{
+	cleanup_session struct session s = SESSION_INIT;
+	struct loop_result result = { LOOP_ON };
+	struct sbx_err err = { 0 };
+	struct watch watch;
+
+	watch_init(&watch, stdout, false);
+	if (session_prepare(&s, options, &watch.observer, &err) < 0 ||
+	    trust_check(s.repo, s.config, trust, &err) < 0 || session_open(&s, &err) < 0 ||
+	    loop_run(&s, &result, &err) < 0) {
+		watch_clear(&watch);
+		fflush(stdout);
+		return command_fail(cmd, &err);
+	}
+	print_end(&watch, &s, &result);
+	return exit_status(&result);
+}
+
+static int run(const struct command *cmd, int argc, char **argv)
+{
+	struct session_options o = { 0 };
+	bool trust = false;
+	const struct opt opts[] = {
+		{ "config", 0, OPT_TEXT, &o.config },
+		{ "tag", 0, OPT_TEXT, &o.tag },
+		{ "max-experiments", 0, OPT_TEXT, &o.caps[CAP_EXPERIMENTS] },
+		{ "max-cost", 0, OPT_TEXT, &o.caps[CAP_COST_NANO] },
+		{ "max-hours", 0, OPT_TEXT, &o.caps[CAP_WALL_US] },
+		{ "soft-limits", 0, OPT_FLAG, &o.soft },
+		{ "trust", 0, OPT_FLAG, &trust },
+		{ 0 },
+	};
+	int rest, r;
+
+	r = opts_parse(cmd, opts, argc, argv, &rest);
+	if (r)
+		return r < 0 ? EXIT_USAGE : EXIT_DONE;
+	if (rest)
+		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
+	/* A reader of our output that goes away must not end the campaign. */
+	signal(SIGPIPE, SIG_IGN);
+	return campaign(cmd, &o, trust);
+}
+
+const struct command command_run = { "run", "start a campaign or go on with it", help, run };
