@@ -241,8 +241,8 @@ static void finish(struct box *b)
 }
 
 /*
- * Stop signals are read from a descriptor while the box lives, and SIGPIPE must not end us
- * with the box half made.
+ * Stop signals are read from a descriptor while the box lives. SIGPIPE must not end us with the
+ * box half made, and SIGTSTP must not stop the clock of a box that runs on.
  */
 static int take_signals(sigset_t *old)
 {
@@ -253,19 +253,22 @@ static int take_signals(sigset_t *old)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGTSTP);
 	sigprocmask(SIG_BLOCK, &set, old);
 	sigdelset(&set, SIGPIPE);
+	sigdelset(&set, SIGTSTP);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void give_back_signals(const sigset_t *old)
 {
 	static const struct timespec now = { 0 };
-	sigset_t pipe;
+	sigset_t ignored;
 
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
-	while (sigtimedwait(&pipe, NULL, &now) > 0)
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGTSTP);
+	while (sigtimedwait(&ignored, NULL, &now) > 0)
 		;
 	sigprocmask(SIG_SETMASK, old, NULL);
 }

@@ -296,7 +296,6 @@ static void drain(struct state *s)
 	while (!output_is_done(s->m->output) && now_us() < until)
 		wait_turn(s, until);
 	output_abandon(s->m->output);
-	output_move(s->m->output);
 }
 
 static void take_end(struct state *s)

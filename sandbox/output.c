@@ -161,7 +161,10 @@ static ssize_t write_some(const struct stream *s)
 	return w;
 }
 
-/* A reader that has gone away costs its output, not the run. */
+/*
+ * A reader that has gone away: without a log nobody wants the rest, and the command learns it
+ * as in any pipeline, by SIGPIPE. With a log the run goes on.
+ */
 static void hand_on(struct output *o, struct stream *s)
 {
 	struct pollfd p = { .fd = s->to, .events = POLLOUT };
@@ -175,7 +178,11 @@ static void hand_on(struct output *o, struct stream *s)
 	if (w < 0) {
 		o->dropped += s->pending_len;
 		s->pending_len = 0;
+		if (s->to_is_ours)
+			close(s->to);
 		s->to = -EBADF;
+		if (o->log_fd < 0)
+			s->from = fd_close(s->from);
 		return;
 	}
 	s->pending_at += (size_t)w;
@@ -204,7 +211,7 @@ void output_abandon(struct output *o)
 	for (size_t i = 0; i < ARRAY_SIZE(o->streams); i++) {
 		o->dropped += o->streams[i].pending_len;
 		o->streams[i].pending_len = 0;
-		o->streams[i].to = -EBADF;
+		o->streams[i].from = fd_close(o->streams[i].from);
 	}
 }
 
