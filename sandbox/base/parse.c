@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 struct unit {
 	const char *name;
@@ -106,9 +107,11 @@ int parse_size(const char *s, uint64_t *ret_bytes)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(size_units); i++) {
-		rest = str_after(s, size_units[i].name);
-		if (!rest)
+		size_t n_unit = strlen(size_units[i].name);
+
+		if (strncasecmp(s, size_units[i].name, n_unit) != 0)
 			continue;
+		rest = s + n_unit;
 		if (i > 1 && (streq(rest, "i") || streq(rest, "B") || streq(rest, "iB")))
 			rest = "";
 		if (!*rest)

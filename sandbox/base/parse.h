@@ -15,7 +15,8 @@ int parse_u64(const char *s, uint64_t *ret);
 
 /**
  * parse_size() - "64M", "2GiB", "1.5G", "4096"
- * @ret_bytes:  units are powers of 1024: K M G T, with "i", "B" or "iB" behind or nothing
+ * @ret_bytes:  units are powers of 1024: K M G T in either case, with "i", "B" or "iB" behind
+ *              or nothing
  *
  * Return: 0; -EINVAL for anything else; -ERANGE when it does not fit
  */
