@@ -105,7 +105,7 @@ struct journal_event {
 		struct {
 			enum cost_kind what;
 			uint64_t call; /* pairs a reservation with what follows */
-			uint64_t nano; /* US dollars / 10^9; of REFUND: not read */
+			uint64_t nano; /* US dollars / 10^9; of REFUND: all that was reserved */
 			uint64_t tokens_in, tokens_out;
 		} cost;
 		struct {
@@ -144,6 +144,9 @@ typedef int (*journal_event_fn)(const struct journal_event *ev, void *user,
  */
 int journal_dir_open(const char *common_dir, const char *tag, bool create, int *ret_fd,
 		     struct sbx_err *err);
+
+/* Whether the directory has a journal, readable or not. */
+int journal_exists(int dir_fd, bool *ret, struct sbx_err *err);
 
 struct journal;
 
@@ -196,6 +199,9 @@ int journal_replay(int dir_fd, journal_event_fn fn, void *user,
  */
 int journal_append(struct journal *j, struct journal_event *ev, size_t n,
 		   struct sbx_err *err);
+
+/* The time now, as events carry it. */
+void journal_stamp(char ret[static JOURNAL_TIME_SIZE]);
 
 /* NULL is fine. */
 void journal_close(struct journal *j);

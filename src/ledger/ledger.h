@@ -16,13 +16,15 @@
 struct ledger {
 	struct campaign campaign;
 	int dir_fd;     /* <common>/autoexp/<tag>: also the checkout and the pinned config */
-	int derived_fd; /* <workdir>/.autoexp/<tag>: also runs/NNNN */
+	int derived_fd; /* <workdir>/.autoexp/<tag>: also runs/NNNN; another one after an
+			   append that found the directory deleted */
 	char notice[600]; /* for the user: a torn line cut, derived files made again; or "" */
 
 	/* Inner parts. */
 	struct journal *journal;
 	int lock_fd;
 	struct derived results, log;
+	char *workdir, *tag;
 };
 
 #define LEDGER_INIT                                                                 \
@@ -61,8 +63,9 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
  * @ev:  as journal_append()
  * @n:   1 to 4
  *
- * An event that cannot come here is -EPROTO, and nothing is written. When this fails the
- * campaign must stop; whatever was not written has not happened.
+ * An event that cannot come here is -EPROTO, and nothing is written. Derived files that
+ * somebody deleted or changed are made again. When this fails the supervisor must end: the
+ * next one goes on from what the journal has.
  */
 int ledger_append(struct ledger *l, struct journal_event *ev, size_t n, struct sbx_err *err);
 

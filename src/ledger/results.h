@@ -26,7 +26,7 @@ struct row {
 };
 
 /* Longest description column. */
-#define RESULTS_TEXT_MAX 700
+#define RESULTS_TEXT_MAX 800
 
 /**
  * results_metric() - a number in its shortest form that reads back exactly
