@@ -92,24 +92,28 @@ static int set_options(void)
 	return r;
 }
 
-/* libgit2 tells these apart by message only; the message is then the best that can be said. */
+/*
+ * libgit2 1.5 tells some of these apart by message only: a repository of somebody else is
+ * "not found" as long as the user's configuration has no safe.directory at all.
+ */
 static int open_failed(struct sbx_err *err, int code, const char *path)
 {
 	const git_error *e = git_error_last();
+	const char *why = e && e->message ? e->message : "";
 
-	if (code == GIT_ENOTFOUND)
-		return sbx_err_set(err, -ENOENT, "repo",
-				   "%s is not in a git repository; make one: git init && "
-				   "git add -A && git commit -m start", path);
-	if (code == GIT_EOWNER)
+	if (code == GIT_EOWNER || strstr(why, "safe.directory"))
 		return sbx_err_set(err, -EPERM, "repo",
 				   "the repository of %s belongs to another user, and git does "
 				   "not trust it; if you do: git config --global --add "
 				   "safe.directory <its top directory>", path);
-	if (e && e->message && strstr(e->message, "unsupported"))
+	if (code == GIT_ENOTFOUND)
+		return sbx_err_set(err, -ENOENT, "repo",
+				   "%s is not in a git repository; make one: git init && "
+				   "git add -A && git commit -m start", path);
+	if (strstr(why, "unsupported"))
 		return sbx_err_set(err, -ENOTSUP, "repo",
 				   "the repository of %s has a format that libgit2 %s cannot "
-				   "read: %s", path, LIBGIT2_VERSION, e->message);
+				   "read: %s", path, LIBGIT2_VERSION, why);
 	return git_fail(err, code, "cannot open the repository of %s", path);
 }
 
