@@ -59,7 +59,10 @@ def serve():
     model = train.Model(symbols)
     model.learn(text, seconds)
     while True:
-        array.array("d", model.predict()).tofile(answers)
+        p = array.array("d", model.predict())
+        if len(p) != symbols:
+            raise ValueError(f"predict() returned {len(p)} numbers for {symbols} symbols")
+        p.tofile(answers)
         answers.flush()
         symbol = requests.read(1)
         if not symbol:
