@@ -8,18 +8,18 @@ struct range {
 };
 
 /*
- * Valid characters that are not shown as they are. Left in on purpose: combining marks and
- * look-alike letters, for names in any language need them.
+ * Valid characters that are not shown as they are. Left in on purpose: combining marks
+ * and look-alike letters, for names in any language need them.
  */
 static const struct range hidden[] = {
-	{ 0x00, 0x1f },       { 0x7f, 0x9f },       /* controls */
-	{ 0xad, 0xad },       { 0x34f, 0x34f },     /* soft hyphen, grapheme joiner */
-	{ 0x61c, 0x61c },     { 0x115f, 0x1160 },   /* direction mark, blank letters */
-	{ 0x17b4, 0x17b5 },   { 0x180b, 0x180f },   /* invisible vowels and selectors */
-	{ 0x200b, 0x200f },   { 0x2028, 0x202e },   /* zero width, separators, bidi */
-	{ 0x2060, 0x206f },   { 0x3164, 0x3164 },   /* invisible operators, bidi isolates */
-	{ 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },   /* byte order mark, blank letter */
-	{ 0xfff0, 0xffff },   { 0xe0000, 0xe0fff }, /* annotations, tags, selectors */
+	{ 0x00, 0x1f },     { 0x7f, 0x9f },       /* controls */
+	{ 0xad, 0xad },     { 0x34f, 0x34f },     /* soft hyphen, grapheme joiner */
+	{ 0x61c, 0x61c },   { 0x115f, 0x1160 },   /* direction mark, blank letters */
+	{ 0x17b4, 0x17b5 }, { 0x180b, 0x180f },   /* invisible vowels and selectors */
+	{ 0x200b, 0x200f }, { 0x2028, 0x202e },   /* zero width, separators, bidi */
+	{ 0x2060, 0x206f }, { 0x3164, 0x3164 },   /* invisible operators, bidi isolates */
+	{ 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 },   /* byte order mark, blank letter */
+	{ 0xfff0, 0xffff }, { 0xe0000, 0xe0fff }, /* annotations, tags, selectors */
 };
 
 static bool is_hidden(uint32_t c)
@@ -37,8 +37,12 @@ static bool is_hidden(uint32_t c)
 static size_t shown_length(const unsigned char *s, size_t n)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 :
-		     s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t len = s[0] < 0x80   ? 1
+		     : s[0] < 0xc2 ? 0
+		     : s[0] < 0xe0 ? 2
+		     : s[0] < 0xf0 ? 3
+		     : s[0] < 0xf5 ? 4
+				   : 0;
 	uint32_t c = len == 1 ? s[0] : s[0] & (0x7fU >> len);
 
 	if (len == 0 || len > n)
@@ -48,7 +52,8 @@ static size_t shown_length(const unsigned char *s, size_t n)
 			return 0;
 		c = c << 6 | (s[i] & 0x3f);
 	}
-	if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || is_hidden(c))
+	if (c < smallest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ||
+	    is_hidden(c))
 		return 0;
 	return len;
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Untrusted bytes made fit for one line of a message, a table or a terminal. Printable UTF-8
- * stays as it is; control and escape characters, invalid UTF-8, line separators and the
- * characters that reorder or hide text become \xNN, byte by byte. The backslash stays: what
- * is shown is for reading, not for decoding.
+ * Untrusted bytes made fit for one line of a message, a table or a terminal. Printable
+ * UTF-8 stays as it is; control and escape characters, invalid UTF-8, line separators and
+ * the characters that reorder or hide text become \xNN, byte by byte. The backslash
+ * stays: what is shown is for reading, not for decoding.
  */
 
 #include "base/buf.h"

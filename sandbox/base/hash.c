@@ -8,9 +8,9 @@
 #include "base/cleanup.h"
 
 /* Odd constants with well spread bits: fractions of the golden ratio, pi and e. */
-#define GOLDEN 0x9e3779b97f4a7c15ULL
+#define GOLDEN  0x9e3779b97f4a7c15ULL
 #define PI_BITS 0x243f6a8885a308d3ULL
-#define E_BITS 0xb7e151628aed2a6bULL
+#define E_BITS  0xb7e151628aed2a6bULL
 
 uint64_t hash_mix(uint64_t x)
 {

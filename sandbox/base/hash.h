@@ -3,7 +3,7 @@
 
 /*
  * Fingerprints for telling equal contents from different ones, and a set that finds them
- * again. They are no signatures: what must not be forged is compared by its git object id.
+ * again. They are no signatures: what must not be forged is compared by git object id.
  */
 
 #include <stdint.h>
@@ -37,7 +37,10 @@ struct digest_map {
 	size_t len, cap;
 };
 
-#define DIGEST_MAP_INIT { 0 }
+#define DIGEST_MAP_INIT \
+	{               \
+		0       \
+	}
 
 void digest_map_done(struct digest_map *m);
 

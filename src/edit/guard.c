@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The guard looks at bytes only. Contents are remembered as fingerprints: two contents that
- * were made to collide cost their author the second one, and nobody else anything.
+ * The guard looks at bytes only. Contents are remembered as fingerprints: two contents
+ * that were made to collide cost their author the second one, and nobody else anything.
  */
 
 #include "edit/guard.h"
@@ -72,8 +72,9 @@ void guard_check(const struct guard *g, const char *incumbent, size_t incumbent_
 	if (!content) {
 		answer(ret, GUARD_NO_EDIT, "no valid edit");
 	} else if (len > TARGET_BYTES_MAX) {
-		answer(ret, GUARD_NO_EDIT, "no valid edit: %zu bytes, more than the %d allowed",
-		       len, TARGET_BYTES_MAX);
+		answer(ret, GUARD_NO_EDIT,
+		       "no valid edit: %zu bytes, more than the %d allowed", len,
+		       TARGET_BYTES_MAX);
 	} else if (same(content, len, incumbent, incumbent_len)) {
 		answer(ret, GUARD_NO_EDIT, "no valid edit: nothing was changed");
 	} else if (holds_nul(content, len) && !holds_nul(incumbent, incumbent_len)) {
@@ -91,8 +92,9 @@ int guard_check_target(size_t len, struct sbx_err *err)
 {
 	if (len <= TARGET_BYTES_MAX)
 		return 0;
-	return sbx_err_set(err, -EFBIG, "edit",
-			   "the target has %zu bytes, more than the %d that can be edited: "
-			   "choose a smaller file as target",
-			   len, TARGET_BYTES_MAX);
+	return sbx_err_set(
+		err, -EFBIG, "edit",
+		"the target has %zu bytes, more than the %d that can be edited: "
+		"choose a smaller file as target",
+		len, TARGET_BYTES_MAX);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * May this content be a candidate? Asked for every proposer and for `try` before anything is
- * committed, and answered without running anything.
+ * May this content be a candidate? Asked for every proposer and for `try` before anything
+ * is committed, and answered without running anything.
  */
 
 #include "base/cleanup.h"
@@ -13,8 +13,9 @@
 #define TARGET_BYTES_MAX (1024 * 1024)
 
 enum guard_answer {
-	GUARD_RUN,       /* commit and run it */
-	GUARD_NO_EDIT,   /* a crash row, VERDICT_NO_EDIT: none, a no-op, too large, not text */
+	GUARD_RUN,     /* commit and run it */
+	GUARD_NO_EDIT, /* a crash row, VERDICT_NO_EDIT: none, a no-op, too large, not text
+			*/
 	GUARD_DUPLICATE, /* a discard row: an earlier experiment had this content */
 	_GUARD_MAX
 };

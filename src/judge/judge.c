@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The rules. "Better" is towards the metric's goal; "by more than min_delta" is strict, and
- * min_delta is absolute or in percent of the incumbent's absolute value.
+ * The rules. "Better" is towards the metric's goal; "by more than min_delta" is strict,
+ * and min_delta is absolute or in percent of the incumbent's absolute value.
  *
- *	primary   the first metric is better than the incumbent's by more than min_delta, and
- *	          the second is within its tolerance of the baseline
- *	pareto    at least one metric is better by more than min_delta; the other is not worse
- *	          than the incumbent's or, where it has a tolerance, within that of the
- *	          baseline; and the baseline is not better all in all, so that trading one
- *	          metric for the other step by step never ends below the start
- *	weighted  the score is higher by more than min_delta: the sum of weight * value, where
- *	          minimized values count negative; metrics with a tolerance keep to it
+ *	primary   the first metric is better than the incumbent's by more than min_delta,
+ *	          and the second is within its tolerance of the baseline
+ *	pareto    at least one metric is better by more than min_delta; the other is not
+ *	          worse than the incumbent's or, where it has a tolerance, within that of
+ *	          the baseline; and the baseline is not better all in all, so that trading
+ *	          one metric for the other step by step never ends below the start
+ *	weighted  the score is higher by more than min_delta: the sum of weight * value,
+ *	          where minimized values count negative; there are no tolerances
  *
  * Tolerances refer to the baseline and not to the incumbent, so that many small losses
  * cannot creep past them. Equal is not better: a tie is discarded.
  *
- * Values are decimal texts that became doubles: 1.0 - 0.99 is a little more than 0.01. A gain
- * that equals min_delta but for a few units in the last place does not exceed it.
+ * Values are decimal texts that became doubles: 1.0 - 0.99 is a little more than 0.01. A
+ * gain that equals min_delta but for a few units in the last place does not exceed it.
  */
 
 #include "judge/judge.h"
@@ -26,6 +26,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "conf/config.h"
 
@@ -44,9 +45,28 @@ static void say(struct decision *d, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Both as short as they can be while they still differ, from six digits on. */
-static void format_pair(double a, double b, char ret_a[NUMBER_TEXT], char ret_b[NUMBER_TEXT])
+/* As short as it can be while it reads back as the same number, from six digits on. */
+static void format_exact(double v, char ret[NUMBER_TEXT])
 {
+	for (int digits = 6; digits <= 17; digits++) {
+		snprintf(ret, NUMBER_TEXT, "%.*g", digits, v);
+		if (strtod(ret, NULL) == v)
+			return;
+	}
+}
+
+/*
+ * As short as they can be while they still differ. Where @edge is small, six digits could
+ * tell the opposite of what was decided: then both are exact.
+ */
+static void format_pair(double a, double b, double edge, char ret_a[NUMBER_TEXT],
+			char ret_b[NUMBER_TEXT])
+{
+	if (fabs(edge) <= 2e-5 * fmax(fabs(a), fabs(b))) {
+		format_exact(a, ret_a);
+		format_exact(b, ret_b);
+		return;
+	}
 	for (int digits = 6; digits <= 17; digits++) {
 		snprintf(ret_a, NUMBER_TEXT, "%.*g", digits, a);
 		snprintf(ret_b, NUMBER_TEXT, "%.*g", digits, b);
@@ -112,7 +132,7 @@ static void say_change(struct decision *d, const struct config *c, enum metric_g
 	bool percent = c->min_delta_percent || c->min_delta == 0;
 	const char *sign = "%";
 
-	format_pair(value, incumbent, a, b);
+	format_pair(value, incumbent, amount - threshold_of(c, incumbent), a, b);
 	if (gain == 0) {
 		say(d, "%s is equal to the incumbent's", a);
 		return;
@@ -124,15 +144,15 @@ static void say_change(struct decision *d, const struct config *c, enum metric_g
 	snprintf(by, sizeof(by), "%.3g", amount);
 	snprintf(min, sizeof(min), "%.6g", c->min_delta);
 	if (fabs(amount - c->min_delta) <= 0.01 * c->min_delta)
-		format_pair(amount, c->min_delta, by, min);
+		format_pair(amount, c->min_delta, INFINITY, by, min);
 	/* Equal but for the last place: do not print digits that nobody measured. */
 	if (gain > 0 && amount > c->min_delta && !improves(c, goal, value, incumbent))
 		snprintf(by, sizeof(by), "%s", min);
 	say(d, "%s is %s than %s by %s%s", a, gain > 0 ? "better" : "worse", b, by, sign);
 	if (gain > 0 && c->min_delta > 0)
 		say(d, ", %s min_delta %s%s",
-		    improves(c, goal, value, incumbent) ? "more than" : "not more than", min,
-		    c->min_delta_percent ? "%" : "");
+		    improves(c, goal, value, incumbent) ? "more than" : "not more than",
+		    min, c->min_delta_percent ? "%" : "");
 }
 
 /* "size 1500 is within 1.6 times the baseline's 1000" */
@@ -142,7 +162,7 @@ static void say_bound(struct decision *d, const struct config_metric *m, double 
 	const char *relation = within(m, value, baseline) ? "within" : "not within";
 	char a[NUMBER_TEXT], b[NUMBER_TEXT];
 
-	format_pair(value, baseline, a, b);
+	format_pair(value, baseline, value - bound_of(m, baseline), a, b);
 	if (m->tolerance_kind == TOLERANCE_ABS)
 		say(d, "%s %s is %s %.6g of the baseline's %s", m->name, a, relation,
 		    m->tolerance, b);
@@ -151,49 +171,39 @@ static void say_bound(struct decision *d, const struct config_metric *m, double 
 		    m->goal == GOAL_MAXIMIZE ? "1/" : "", m->tolerance, b);
 }
 
-/* The first metric from @from on that leaves its tolerance; says which. */
-static bool breaks_bound(const struct config *c, size_t from, const double *baseline,
-			 const double *value, struct decision *d)
-{
-	for (size_t i = from; i < c->n_metrics; i++) {
-		if (within(&c->metrics[i], value[i], baseline[i]))
-			continue;
-		say_bound(d, &c->metrics[i], value[i], baseline[i]);
-		return true;
-	}
-	return false;
-}
-
 static bool decide_primary(const struct config *c, const double *baseline,
-			   const double *incumbent, const double *value, struct decision *d)
+			   const double *incumbent, const double *value,
+			   struct decision *d)
 {
-	const struct config_metric *m = &c->metrics[0];
+	const struct config_metric *m = &c->metrics[0], *second = &c->metrics[1];
 	bool better = improves(c, m->goal, value[0], incumbent[0]);
+	bool bounded = c->n_metrics > 1 && second->tolerance_kind != TOLERANCE_NONE;
 
-	if (better && breaks_bound(c, 1, baseline, value, d)) {
+	if (better && bounded && !within(second, value[1], baseline[1])) {
+		say_bound(d, second, value[1], baseline[1]);
 		say(d, ", though %s ", m->name);
 		say_change(d, c, m->goal, value[0], incumbent[0]);
 		return false;
 	}
 	say(d, "%s ", m->name);
 	say_change(d, c, m->goal, value[0], incumbent[0]);
-	if (better && c->n_metrics > 1 && c->metrics[1].tolerance_kind != TOLERANCE_NONE) {
+	if (better && bounded) {
 		say(d, "; ");
-		say_bound(d, &c->metrics[1], value[1], baseline[1]);
+		say_bound(d, second, value[1], baseline[1]);
 	}
 	return better;
 }
 
 /* Would a metric stop a candidate that is better in the other one? Says why. */
-static bool pareto_objects(const struct config_metric *m, double baseline, double incumbent,
-			   double value, struct decision *d)
+static bool pareto_objects(const struct config_metric *m, double baseline,
+			   double incumbent, double value, struct decision *d)
 {
 	char a[NUMBER_TEXT], b[NUMBER_TEXT];
 
 	if (gain_of(m->goal, value, incumbent) >= 0)
 		return false;
 	if (m->tolerance_kind == TOLERANCE_NONE) {
-		format_pair(value, incumbent, a, b);
+		format_pair(value, incumbent, INFINITY, a, b);
 		say(d, "%s %s is worse than the incumbent's %s", m->name, a, b);
 		return true;
 	}
@@ -219,7 +229,8 @@ static bool dominates(const struct config *c, const double *a, const double *b)
 }
 
 static bool decide_pareto(const struct config *c, const double *baseline,
-			  const double *incumbent, const double *value, struct decision *d)
+			  const double *incumbent, const double *value,
+			  struct decision *d)
 {
 	size_t best = c->n_metrics;
 
@@ -227,7 +238,8 @@ static bool decide_pareto(const struct config *c, const double *baseline,
 		if (improves(c, c->metrics[i].goal, value[i], incumbent[i]))
 			best = i;
 	for (size_t i = 0; best < c->n_metrics && i < c->n_metrics; i++)
-		if (pareto_objects(&c->metrics[i], baseline[i], incumbent[i], value[i], d))
+		if (pareto_objects(&c->metrics[i], baseline[i], incumbent[i], value[i],
+				   d))
 			return false;
 	if (best < c->n_metrics && dominates(c, baseline, value)) {
 		say(d, "the baseline is better: ");
@@ -251,45 +263,49 @@ static double score_of(const struct config *c, const double *value)
 }
 
 static bool decide_weighted(const struct config *c, const double *baseline,
-			    const double *incumbent, const double *value, struct decision *d)
+			    const double *incumbent, const double *value,
+			    struct decision *d)
 {
 	double score = score_of(c, value), old = score_of(c, incumbent);
 
+	(void)baseline;
 	if (!isfinite(score)) {
 		say(d, "the score of these metrics is too large for a number");
 		return false;
 	}
-	if (breaks_bound(c, 0, baseline, value, d))
-		return false;
 	say(d, "score ");
 	say_change(d, c, GOAL_MAXIMIZE, score, old);
 	return improves(c, GOAL_MAXIMIZE, score, old);
 }
 
-int judge_check_baseline(const struct config *c, const double *baseline, struct sbx_err *err)
+int judge_check_baseline(const struct config *c, const double *baseline,
+			 struct sbx_err *err)
 {
 	for (size_t i = 0; i < c->n_metrics; i++) {
 		const struct config_metric *m = &c->metrics[i];
 
 		if (m->tolerance_kind == TOLERANCE_RATIO && baseline[i] <= 0)
-			return sbx_err_set(err, -EINVAL, "judge",
-					   "%s is %.6g in the baseline, and %.6g times a number "
-					   "that is not positive is no bound: write "
-					   "`max_regression: {abs: X}` for this metric",
-					   m->name, baseline[i], m->tolerance);
+			return sbx_err_set(
+				err, -EINVAL, "judge",
+				"%s is %.6g in the baseline, and %.6g times a number "
+				"that is not positive is no bound: write "
+				"`max_regression: {abs: X}` for this metric",
+				m->name, baseline[i], m->tolerance);
 	}
 	if (c->rule == RULE_WEIGHTED && !isfinite(score_of(c, baseline)))
-		return sbx_err_set(err, -EINVAL, "judge",
-				   "the baseline's score is too large for a number: write "
-				   "smaller weights");
+		return sbx_err_set(
+			err, -EINVAL, "judge",
+			"the baseline's score is too large for a number: write "
+			"smaller weights");
 	return 0;
 }
 
 void judge_decide(const struct config *c, const double *baseline, const double *incumbent,
 		  const struct outcome *o, struct decision *ret)
 {
-	static bool (*const rules[])(const struct config *, const double *, const double *,
-				     const double *, struct decision *) = {
+	static bool (*const rules[])(const struct config *, const double *,
+				     const double *, const double *,
+				     struct decision *) = {
 		[RULE_PRIMARY] = decide_primary,
 		[RULE_PARETO] = decide_pareto,
 		[RULE_WEIGHTED] = decide_weighted,
@@ -299,12 +315,13 @@ void judge_decide(const struct config *c, const double *baseline, const double *
 	assert(o->verdict != VERDICT_INTERRUPTED && o->verdict != VERDICT_SETUP_ERROR);
 	*ret = (struct decision){ .status = STATUS_CRASH };
 	if (o->verdict != VERDICT_OK) {
-		say(ret, "%s%s%s", verdict_name(o->verdict), *o->reason ? ": " : "", o->reason);
+		say(ret, "%s%s%s", verdict_name(o->verdict), *o->reason ? ": " : "",
+		    o->reason);
 		return;
 	}
-	ret->status = rules[c->rule](c, baseline, incumbent, o->metrics, ret) ?
-			      STATUS_KEEP :
-			      STATUS_DISCARD;
+	ret->status = rules[c->rule](c, baseline, incumbent, o->metrics, ret)
+			      ? STATUS_KEEP
+			      : STATUS_DISCARD;
 }
 
 static int compare(const void *a, const void *b)

@@ -3,24 +3,25 @@
 /*
  * A line of standard output is a metric's value in one of these forms:
  *
- *	LINE   "METRIC name=1.5", "name: 1.5" or "name = 1.5" from the first column on; blanks
- *	       around "=" and ":" do not matter; the number ends at a blank or at the end of
- *	       the line, and whatever follows the blank (a unit, say) is ignored
+ *	LINE   "METRIC name=1.5", "name: 1.5" or "name = 1.5" from the first column on;
+ *	       blanks around "=" and ":" do not matter; the number ends at a blank or at
+ *	       the end of the line, and what follows the blank (a unit, say) is ignored
  *	REGEX  the group of the first match in the line; the group is the whole number
- *	JSON   the line is one JSON object; the path ("result.loss", "runs[0].ms") leads to a
- *	       number in it. NaN and Infinity, which Python writes, are understood
+ *	JSON   the line is one JSON object; the path ("result.loss", "runs[0].ms") leads
+ *	       to a number in it. NaN and Infinity, which Python writes, are understood
  *
- * Numbers are decimal, in the C locale. NaN, infinities and what is too large for a double
- * are "not finite". Anything else in the place of a number ("0x10", "1,5", "n/a") is not a
- * value of the metric: it is ignored where a number comes too, and quoted where none does.
+ * Numbers are decimal, in the C locale. NaN, infinities and what is too large for a
+ * double are "not finite". Anything else in the place of a number ("0x10", "1,5", "n/a")
+ * is not a value of the metric: it is ignored where a number comes too, and quoted where
+ * none does.
  *
  * Lines end at "\n" or "\r\n"; the last one need not. A line of more than METRIC_LINE_MAX
- * bytes is not a metric. A line that lies whole in the fed bytes is read where it lies; only
- * one that is cut is copied. Per metric the first, last, smallest and largest value are kept,
- * and one that differs from the first: enough for every `take:`.
+ * bytes is not a metric. A line that lies whole in the fed bytes is read where it lies;
+ * only one that is cut is copied. Per metric the first, last, smallest and largest value
+ * are kept, and one that differs from the first: enough for every `take:`.
  *
- * Whoever controls standard output controls these numbers: the candidate too, where it runs
- * in the same box as the harness. This is no trusted channel and cannot become one.
+ * Whoever controls standard output controls these numbers: the candidate too, where it
+ * runs in the same box as the harness. This is no trusted channel and cannot become one.
  */
 
 #include "measure/metric.h"
@@ -38,7 +39,8 @@
 /* Of a key in a path. */
 #define KEY_MAX 256
 
-/* How a value that was not finite looks after json_mend(): a text that JSON cannot hold raw. */
+/* How a value that was not finite looks after mend(): no document holds this by itself.
+ */
 #define NOT_FINITE_MARK '\x7f'
 
 struct seen {
@@ -48,9 +50,11 @@ struct seen {
 	bool any;    /* a finite value was seen */
 	bool differ; /* `other` is a second value */
 	double first, last, min, max, other;
-	bool infinite, first_infinite, last_infinite; /* not finite: at all, first, last */
+	bool infinite, first_infinite,
+		last_infinite; /* not finite: at all, first, last */
 	char infinite_text[48];
-	char odd_text[96]; /* what stood last where a number should, escaped; "" = nothing */
+	char odd_text[96]; /* what stood last where a number should, escaped; "" = nothing
+			    */
 };
 
 struct metric_stream {
@@ -99,9 +103,10 @@ int metric_stream_new(const struct config *c, struct metric_stream **ret,
 			r = compile(&s->seen[s->n], err);
 		else if (c->metrics[s->n].from == METRIC_FROM_JSON &&
 			 strlen(c->metrics[s->n].pattern) >= KEY_MAX)
-			r = sbx_err_set(err, -EINVAL, "metric",
-					"metric %s: the path is longer than %d characters",
-					c->metrics[s->n].name, KEY_MAX - 1);
+			r = sbx_err_set(
+				err, -EINVAL, "metric",
+				"metric %s: the path is longer than %d characters",
+				c->metrics[s->n].name, KEY_MAX - 1);
 		if (r < 0)
 			return r;
 	}
@@ -209,7 +214,8 @@ static void read_plain(struct seen *s, const char *line, size_t n)
 	note_text(s, value, (size_t)(tail - value));
 }
 
-static void read_regex(struct metric_stream *m, struct seen *s, const char *line, size_t n)
+static void read_regex(struct metric_stream *m, struct seen *s, const char *line,
+		       size_t n)
 {
 	regmatch_t match[2] = { { .rm_so = 0, .rm_eo = (regoff_t)n } };
 	int r;
@@ -222,7 +228,9 @@ static void read_regex(struct metric_stream *m, struct seen *s, const char *line
 			  (size_t)(match[1].rm_eo - match[1].rm_so));
 }
 
-/* One step of a path: a key up to "." or "[", or an index "[7]". NULL: it leads nowhere. */
+/*
+ * One step of a path: a key up to "." or "[", or an index "[7]". NULL: it leads nowhere.
+ */
 static const json_t *step(const json_t *j, const char **path)
 {
 	const char *p = **path == '.' ? *path + 1 : *path;
@@ -257,9 +265,9 @@ static bool is_word_char(char c)
 }
 
 /*
- * What Python and friends write is no JSON where a number is not finite: NaN, Infinity, 1e400.
- * Each becomes a string of the same length that no genuine document has, so that the rest
- * of the line can be read.
+ * What Python and friends write is no JSON where a number is not finite: NaN, Infinity,
+ * 1e400. Each becomes a string of the same length that no genuine document has, so that
+ * the rest of the line can be read.
  */
 static bool mend(char *line, size_t n)
 {
@@ -396,7 +404,8 @@ void metric_stream_feed(struct metric_stream *m, const void *data, size_t n)
 	}
 }
 
-static void fail(struct outcome *io, enum verdict v, const char *fmt, ...) attr_printf(3, 4);
+static void fail(struct outcome *io, enum verdict v, const char *fmt, ...)
+	attr_printf(3, 4);
 
 static void fail(struct outcome *io, enum verdict v, const char *fmt, ...)
 {
@@ -416,15 +425,17 @@ static void fail_missing(const struct seen *s, struct outcome *io)
 	if (c->pattern)
 		escape_str(text, sizeof(text), c->pattern);
 	if (*s->odd_text)
-		fail(io, VERDICT_NO_METRIC, "%s was printed as \"%s\", which is no decimal number",
-		     c->name, s->odd_text);
+		fail(io, VERDICT_NO_METRIC,
+		     "%s was printed as \"%s\", which is no decimal number", c->name,
+		     s->odd_text);
 	else if (c->from == METRIC_FROM_REGEX)
 		fail(io, VERDICT_NO_METRIC,
-		     "%s was not printed: no line of standard output matches \"%s\"", c->name,
-		     text);
+		     "%s was not printed: no line of standard output matches \"%s\"",
+		     c->name, text);
 	else if (c->from == METRIC_FROM_JSON)
 		fail(io, VERDICT_NO_METRIC,
-		     "%s was not printed: no line of standard output is a JSON object with %s",
+		     "%s was not printed: no line of standard output is a JSON object "
+		     "with %s",
 		     c->name, text);
 	else
 		fail(io, VERDICT_NO_METRIC,
@@ -462,8 +473,9 @@ static bool counts_infinite(const struct seen *s)
 static void take_printed(const struct seen *s, double *ret, struct outcome *io)
 {
 	if (counts_infinite(s)) {
-		fail(io, VERDICT_NOT_FINITE, "%s was printed as a value that is not finite (%s)",
-		     s->metric->name, s->infinite_text);
+		fail(io, VERDICT_NOT_FINITE,
+		     "%s was printed as a value that is not finite (%s)", s->metric->name,
+		     s->infinite_text);
 		return;
 	}
 	if (!s->any) {
@@ -474,10 +486,10 @@ static void take_printed(const struct seen *s, double *ret, struct outcome *io)
 		fail_ambiguous(s, io);
 		return;
 	}
-	*ret = s->metric->take == METRIC_TAKE_LAST ? s->last :
-	       s->metric->take == METRIC_TAKE_MIN  ? s->min :
-	       s->metric->take == METRIC_TAKE_MAX  ? s->max :
-						     s->first;
+	*ret = s->metric->take == METRIC_TAKE_LAST  ? s->last
+	       : s->metric->take == METRIC_TAKE_MIN ? s->min
+	       : s->metric->take == METRIC_TAKE_MAX ? s->max
+						    : s->first;
 }
 
 /* @peak_mb counts MiB. A box that measured no memory says 0, and that is not a value. */
@@ -492,8 +504,8 @@ static void take(const struct seen *s, double *ret, struct outcome *io)
 		return;
 	case METRIC_FROM_PEAK_MB:
 		if (io->memory_peak_bytes == 0)
-			fail(io, VERDICT_NO_METRIC, "%s: memory could not be measured here",
-			     s->metric->name);
+			fail(io, VERDICT_NO_METRIC,
+			     "%s: memory could not be measured here", s->metric->name);
 		*ret = (double)io->memory_peak_bytes / (1024 * 1024);
 		return;
 	default:

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Metrics out of the standard output of the harness: bytes in, one finite number per metric
- * or the reason why there is none out. Memory is one line of at most 64 KiB and five numbers
- * a metric, whatever the harness prints.
+ * Metrics out of the standard output of the harness: bytes in, one finite number per
+ * metric or the reason why there is none out. Memory is one line of at most 64 KiB and
+ * five numbers a metric, whatever the harness prints.
  */
 
 #include "base/cleanup.h"
@@ -41,7 +41,8 @@ void metric_stream_feed(struct metric_stream *s, const void *data, size_t n);
  *
  * Return: 0; -ENOMEM where a line could not be examined for lack of memory
  */
-int metric_stream_finish(struct metric_stream *s, struct outcome *io, struct sbx_err *err);
+int metric_stream_finish(struct metric_stream *s, struct outcome *io,
+			 struct sbx_err *err);
 
 static inline void cleanup_metric_stream_p(struct metric_stream **s)
 {

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A search that knows no language. Two kinds of changes exist: a line that a slot of the pool
- * knows becomes another line of the slot, and a number becomes a little larger or smaller.
+ * A search that knows no language. Two kinds of changes exist: a line that a slot of the
+ * pool knows becomes another line of the slot, and a number becomes a little larger or
+ * smaller.
  *
- * Every change belongs to an arm: (slot, alternative, which of the slot's lines) or (a number).
- * An arm remembers what became of its changes. For a number it also holds the step in
- * logarithms and the direction: success doubles the step and keeps the direction, failure
- * turns round and shrinks the step by a fourth root of two, so that the step stays where it
- * is when one try in five succeeds.
+ * Every change belongs to an arm: (slot, alternative, which of the slot's lines) or (a
+ * number). An arm remembers what became of its changes. For a number it also holds the
+ * step in logarithms and the direction: success doubles the step and keeps the direction,
+ * failure turns round and shrinks the step by a fourth root of two, so that the step
+ * stays where it is when one try in five succeeds.
  *
- *	first pass   every alternative of every line once, in the order of the pool, from the
- *	             present line on; every fourth experiment changes a number instead
+ *	first pass   every alternative of every line once, in the order of the pool, from
+ *	             the present line on; every fourth experiment changes a number instead
  *	afterwards   arms drawn by how well they did: kept more often, or failed by less;
- *	             one change usually, sometimes two, so that what only helps together is found
+ *	             one change usually, sometimes two, so that what only helps together
+ *	             is found
  *
- * Nothing is tried twice. When drawing finds nothing new, what is left is enumerated; when
- * that is empty too, the search is exhausted.
+ * Nothing is tried twice. When drawing finds nothing new, what is left is enumerated;
+ * when that is empty too, the search is exhausted.
  *
- * There is no other memory than the lessons, and all randomness comes from the seed and the
- * number of the experiment: replaying the lessons restores the search.
+ * There is no other memory than the lessons, and all randomness comes from the seed and
+ * the number of the experiment: replaying the lessons restores the search.
  */
 
 #include "propose/builtin.h"
@@ -31,18 +33,18 @@
 #include "propose/sites.h"
 
 #define STEP_START 0.405 /* factor 1.5 */
-#define STEP_MIN 0.002
-#define STEP_MAX 2.08 /* factor 8 */
+#define STEP_MIN   0.002
+#define STEP_MAX   2.08 /* factor 8 */
 
-#define NUMBER_EVERY 4      /* in the first pass */
+#define NUMBER_EVERY     4 /* in the first pass */
 #define PAIR_PROBABILITY 0.2
-#define DRAWS 256
-#define DRAWS_SMALL 32      /* this many with one change or two, then more */
-#define CHANGES_MAX 4
-#define ENUMERATE_MAX 65536 /* combinations of pool lines */
-#define ROUNDS 500          /* steps of each number that are enumerated */
-#define CHANGED_MAX 64      /* lines; more is no change of ours */
-#define POW2_MIN 8          /* from here on powers of two stay powers of two */
+#define DRAWS            256
+#define DRAWS_SMALL      32 /* this many with one change or two, then more */
+#define CHANGES_MAX      4
+#define ENUMERATE_MAX    65536 /* combinations of pool lines */
+#define ROUNDS           500   /* steps of each number that are enumerated */
+#define CHANGED_MAX      64    /* lines; more is no change of ours */
+#define POW2_MIN         8     /* from here on powers of two stay powers of two */
 
 struct arm {
 	unsigned tries, keeps;
@@ -170,7 +172,9 @@ static size_t count_options(const struct search *s)
 	return n;
 }
 
-/* Untried numbers share a weight of 3 at most: a thousand of them do not drown the rest. */
+/*
+ * Untried numbers share a weight of 3 at most: a thousand of them do not drown the rest.
+ */
 static double untried_weight(const struct search *s)
 {
 	size_t n = 0;
@@ -224,7 +228,9 @@ static void choose_pool(struct search *s, const struct option *o)
 {
 	struct site_edit *e = &s->edits[s->n];
 
-	*e = (struct site_edit){ .line = o->pool->line, .off = o->pool->off, .len = o->pool->len };
+	*e = (struct site_edit){ .line = o->pool->line,
+				 .off = o->pool->off,
+				 .len = o->pool->len };
 	e->text = finder_alt(&s->b->finder, o->pool->slot, o->alt, &e->text_len);
 	s->chosen[s->n++] = *o;
 }
@@ -250,7 +256,8 @@ static double next_value(const struct number *n, double step, int direction)
 	if (n->integer)
 		return step_integer(n->value, factor, power);
 	if (n->value == 0)
-		return pow(10, -fmax(1, fmin(n->decimals, 6))) * exp(fabs(step) - STEP_START);
+		return pow(10, -fmax(1, fmin(n->decimals, 6))) *
+		       exp(fabs(step) - STEP_START);
 	return n->value * factor;
 }
 
@@ -261,7 +268,8 @@ static int digits_for(double step)
 }
 
 /* Add a number to the edit; false where it would be written as it is. */
-static bool choose_value(struct search *s, const struct option *o, double value, int digits)
+static bool choose_value(struct search *s, const struct option *o, double value,
+			 int digits)
 {
 	const struct number_site *site = o->number;
 	struct site_edit *e = &s->edits[s->n];
@@ -280,7 +288,8 @@ static bool choose_value(struct search *s, const struct option *o, double value,
 	return true;
 }
 
-static bool choose_step(struct search *s, const struct option *o, double step, int direction)
+static bool choose_step(struct search *s, const struct option *o, double step,
+			int direction)
 {
 	const struct number *n = &o->number->number;
 	double value = next_value(n, step, direction);
@@ -318,7 +327,8 @@ static const struct option *draw_option(struct search *s, bool numbers_only)
 	const struct option *last = NULL;
 
 	for (size_t i = 0; i < s->n_options; i++)
-		if ((!numbers_only || s->options[i].number) && !line_is_taken(s, &s->options[i]))
+		if ((!numbers_only || s->options[i].number) &&
+		    !line_is_taken(s, &s->options[i]))
 			total += s->options[i].weight;
 	x = random_unit(&s->random) * total;
 	for (size_t i = 0; i < s->n_options; i++) {
@@ -446,7 +456,8 @@ static int enumerate_pool(struct search *s)
 }
 
 /* A number by one of ever larger steps, an integer by all small ones too. */
-static int try_number(struct search *s, const struct option *o, unsigned turn, int direction)
+static int try_number(struct search *s, const struct option *o, unsigned turn,
+		      int direction)
 {
 	double value = o->number->number.value;
 
@@ -503,7 +514,8 @@ static void describe_pool(const struct search *s, size_t i, struct buf *b)
 	bool several = false;
 
 	for (size_t k = 0; k < s->sites.n_pool; k++)
-		several = several || (s->sites.pool[k].slot == p->slot && &s->sites.pool[k] != p);
+		several = several ||
+			  (s->sites.pool[k].slot == p->slot && &s->sites.pool[k] != p);
 	escape_text(from, sizeof(from), s->content + p->off, p->len);
 	escape_text(to, sizeof(to), e->text, e->text_len);
 	buf_printf(b, "%s -> %s", *from ? from : "(nothing)", *to ? to : "(nothing)");
@@ -570,10 +582,11 @@ static void cleanup_search_p(struct search **s)
 static int exhausted(const struct search *s, struct sbx_err *err)
 {
 	if (!s->n_options)
-		sbx_err_set(err, -ENODATA, "propose",
-			    "the built-in proposer finds nothing to change in the target: no "
-			    "line of `proposer.pool`, and no number that `proposer.numbers` "
-			    "allows");
+		sbx_err_set(
+			err, -ENODATA, "propose",
+			"the built-in proposer finds nothing to change in the target: no "
+			"line of `proposer.pool`, and no number that `proposer.numbers` "
+			"allows");
 	else
 		sbx_err_set(err, -ENODATA, "propose",
 			    "the built-in proposer has nothing left to try: every "
@@ -614,7 +627,7 @@ static int builtin_propose(struct proposer *p, const struct proposal_request *re
 struct changed {
 	struct digest key;
 	struct digest old; /* pool lines: of the text that was replaced */
-	double log_ratio; /* numbers: of the new value to the old; 0 for pool lines */
+	double log_ratio;  /* numbers: of the new value to the old; 0 for pool lines */
 	bool is_number;
 };
 
@@ -630,8 +643,9 @@ static void add_changed(struct changes *c, struct changed x)
 }
 
 /* The numbers of two versions of a line in step; those that differ are noted. */
-static void compare_numbers(struct changes *c, const char *before, const struct line_span *x,
-			    const char *after, const struct line_span *y)
+static void compare_numbers(struct changes *c, const char *before,
+			    const struct line_span *x, const char *after,
+			    const struct line_span *y)
 {
 	const char *old = before + x->off, *new = after + y->off;
 	uint64_t line_id = site_line_key(x, old), ordinal = 0;
@@ -662,7 +676,8 @@ static int compare_lines(struct builtin *b, struct changes *c, const char *befor
 	struct arm *a;
 
 	if (!finder_lookup(&b->finder, before + x->off, x->len, &slot, &alt)) {
-		if (x->len != y->len || memcmp(before + x->off, after + y->off, x->len) != 0)
+		if (x->len != y->len ||
+		    memcmp(before + x->off, after + y->off, x->len) != 0)
 			compare_numbers(c, before, x, after, y);
 		return 0;
 	}
@@ -683,7 +698,8 @@ static int compare_lines(struct builtin *b, struct changes *c, const char *befor
 /* Which arms lead from one text to the other; none where the lines do not correspond. */
 static int find_changes(struct builtin *b, const struct lesson *l, struct changes *ret)
 {
-	cleanup_free size_t *ordinals = calloc(b->conf->proposer.n_slots + 1, sizeof(*ordinals));
+	cleanup_free size_t *ordinals =
+		calloc(b->conf->proposer.n_slots + 1, sizeof(*ordinals));
 	struct line_span x = { 0 }, y = { 0 };
 	bool more_x, more_y;
 
@@ -778,7 +794,8 @@ static int builtin_learn(struct proposer *p, const struct lesson *l, struct sbx_
 		return 0;
 	r = digest_map_add(&b->tried, sites_digest(l->before, l->before_len), l->number);
 	if (r == 0)
-		r = digest_map_add(&b->tried, sites_digest(l->content, l->len), l->number);
+		r = digest_map_add(&b->tried, sites_digest(l->content, l->len),
+				   l->number);
 	if (r == 0 && l->outcome)
 		r = find_changes(b, l, &changes);
 	if (r == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Finding numbers without knowing the language: a digit begins one where no letter, digit,
- * point or hyphenated word stands before it, and what follows must end it or be a known
- * suffix. In doubt it is left alone: a number that is not changed costs an improvement, one
- * that should not have been changed costs an experiment.
+ * Finding numbers without knowing the language: a digit begins one where no letter,
+ * digit, point or hyphenated word stands before it, and what follows must end it or be a
+ * known suffix. In doubt it is left alone: a number that is not changed costs an
+ * improvement, one that should not have been changed costs an experiment.
  */
 
 #include "propose/number.h"
@@ -17,17 +17,17 @@
 #include "base/macro.h"
 
 /* What a double holds exactly; longer ones are identifiers of something. */
-#define DIGITS_MAX 15
+#define DIGITS_MAX      15
 #define KEEP_DIGITS_MAX 6
 
 /* How far to the left of a number its name is looked for. */
 #define NAME_DISTANCE 120
 
 static const char *const suffixes[] = {
-	"f", "F", "l", "L", "u", "U", "ul", "UL", "ll", "LL", "ull", "ULL",
-	"ns", "us", "ms", "s", "m", "min", "h", "d",
-	"k", "K", "M", "G", "T", "kB", "KB", "MB", "GB", "KiB", "MiB", "GiB",
-	"Ki", "Mi", "Gi", "px", "em", "rem", "pt", "x",
+	"f",   "F",   "l",  "L",  "u",  "U",  "ul", "UL",  "ll", "LL",
+	"ull", "ULL", "ns", "us", "ms", "s",  "m",  "min", "h",  "d",
+	"k",   "K",   "M",  "G",  "T",  "kB", "KB", "MB",  "GB", "KiB",
+	"MiB", "GiB", "Ki", "Mi", "Gi", "px", "em", "rem", "pt", "x",
 };
 
 static bool is_digit(char c)
@@ -109,7 +109,8 @@ static size_t digits_from(const char *line, size_t n, size_t i)
 /* The end of the run of word characters and points that a refused number is part of. */
 static size_t skip_run(const char *line, size_t n, size_t i)
 {
-	while (i < n && (is_word(line[i]) || (line[i] == '.' && i + 1 < n && is_word(line[i + 1]))))
+	while (i < n && (is_word(line[i]) ||
+			 (line[i] == '.' && i + 1 < n && is_word(line[i + 1]))))
 		i++;
 	return i;
 }
@@ -133,7 +134,8 @@ static bool may_end(const char *line, size_t n, size_t i)
 		k++;
 	if (k > i) {
 		for (size_t s = 0; s < ARRAY_SIZE(suffixes); s++)
-			if (strlen(suffixes[s]) == k - i && begins(line, n, i, suffixes[s]))
+			if (strlen(suffixes[s]) == k - i &&
+			    begins(line, n, i, suffixes[s]))
 				return k == n || line[k] != '.';
 		return false;
 	}
@@ -194,7 +196,8 @@ static bool read_number(const char *line, size_t n, size_t i, size_t *ret_end,
 	found.digits = count_significant(line + i, found.len);
 	for (size_t t = found.len; found.integer && t > 1 && line[i + t - 1] == '0'; t--)
 		found.digits--;
-	if (found.len > DIGITS_MAX + 10 || found.digits > DIGITS_MAX || !may_end(line, n, k))
+	if (found.len > DIGITS_MAX + 10 || found.digits > DIGITS_MAX ||
+	    !may_end(line, n, k))
 		return false;
 
 	memcpy(text, line + i, found.len);
@@ -270,8 +273,10 @@ static bool format_exponent(const struct number *n, double value, int digits,
 	*e = '\0';
 	trim_zeros(text, MIN(n->decimals, digits - 1));
 	snprintf(out, NUMBER_TEXT_MAX, "%.16s%c%s%0*d", text, n->exponent_char,
-		 exponent < 0 ? "-" : n->exponent_plus ? "+" : "", n->exponent_digits,
-		 abs(exponent));
+		 exponent < 0       ? "-"
+		 : n->exponent_plus ? "+"
+				    : "",
+		 n->exponent_digits, abs(exponent));
 	return true;
 }
 
@@ -282,7 +287,8 @@ bool number_format(const struct number *n, double value, int digits,
 
 	digits = MIN(MAX(digits, MIN(n->digits, KEEP_DIGITS_MAX)), DIGITS_MAX);
 	digits = MAX(digits, 1);
-	if (!isfinite(value) || value < 0 || (value != 0 && (value < 1e-300 || value > 1e300)))
+	if (!isfinite(value) || value < 0 ||
+	    (value != 0 && (value < 1e-300 || value > 1e300)))
 		return false;
 	if (n->exponent_digits)
 		return format_exponent(n, value, digits, out);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Numbers as people write them in programs and settings: found in a line, and written again
- * with another value in the same style.
+ * Numbers as people write them in programs and settings: found in a line, and written
+ * again with another value in the same style.
  */
 
 #include <stdbool.h>
@@ -29,8 +29,8 @@ struct number {
  *
  * Left out are digits of names (x86_64, utf8, UTF-8), versions and addresses (1.2.3),
  * dates (2024-01-31), hexadecimal and other bases, leading zeros (007), digit groups
- * (1_000), and comments: "# ...", "// ...", "-- ..." and "/" "*" where they begin the line,
- * " # ..." behind text and "// ..." behind the end of a statement.
+ * (1_000), and comments: "# ...", "// ...", "-- ..." and "/" "*" where they begin the
+ * line, " # ..." behind text and "// ..." behind the end of a statement.
  *
  * Return: true with @ret filled, false where there is none
  */
@@ -38,7 +38,8 @@ bool number_next(const char *line, size_t n, size_t *pos, struct number *ret);
 
 /**
  * number_format() - write @value in the style of @n
- * @digits:  significant digits that the value needs; integers are rounded to them too, and
+ * @digits:  significant digits that the value needs; integers are rounded to them too,
+ * and
  *           @n's own count is kept where it is larger (up to 6)
  * @out:     the text, NUL-terminated
  *

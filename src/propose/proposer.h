@@ -6,8 +6,9 @@
  *
  *	new -> learn(every earlier experiment, in order) -> { propose -> learn }* -> free
  *
- * A proposer has no memory of its own on disk: what it knows is what it was taught, so that
- * a campaign that continues after a restart proposes what it would have proposed without.
+ * A proposer has no memory of its own on disk: what it knows is what it was taught, so
+ * that a campaign that continues after a restart proposes what it would have proposed
+ * without.
  */
 
 #include "base/cleanup.h"

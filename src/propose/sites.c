@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The fingerprint of a target is the sum over its lines of a hash of the line's bytes mixed
- * with the line's number. An edit of one line changes one summand, so that thousands of
- * edits can be looked up without building one of them.
+ * The fingerprint of a target is the sum over its lines of a hash of the line's bytes
+ * mixed with the line's number. An edit of one line changes one summand, so that
+ * thousands of edits can be looked up without building one of them.
  */
 
 #include "propose/sites.h"
@@ -68,9 +68,9 @@ int finder_init(struct finder *f, const struct config_proposer *conf, struct sbx
 		if (r == REG_ESPACE)
 			return sbx_err_oom(err, "propose");
 		if (r != 0)
-			return sbx_err_set(err, -EINVAL, "propose",
-					   "`numbers: %s` is not a regex",
-					   escape_str(text, sizeof(text), conf->numbers_regex));
+			return sbx_err_set(
+				err, -EINVAL, "propose", "`numbers: %s` is not a regex",
+				escape_str(text, sizeof(text), conf->numbers_regex));
 		f->has_regex = true;
 	}
 	r = index_pool(f, err);
@@ -114,7 +114,8 @@ bool line_next(const char *content, size_t len, struct line_span *line)
 	if (line->off >= len)
 		return false;
 	newline = memchr(content + line->off, '\n', len - line->off);
-	line->len = newline ? (size_t)(newline - content) + 1 - line->off : len - line->off;
+	line->len =
+		newline ? (size_t)(newline - content) + 1 - line->off : len - line->off;
 	line->number++;
 	return true;
 }
@@ -133,14 +134,16 @@ struct digest sites_digest(const char *content, size_t len)
 	struct line_span line = { 0 };
 
 	while (line_next(content, len, &line))
-		sum = digest_sum(sum, line_digest(line.number, content + line.off, line.len));
+		sum = digest_sum(sum,
+				 line_digest(line.number, content + line.off, line.len));
 	return sum;
 }
 
 int sites_edit_digest(const char *content, const struct site_edit *e, struct digest *ret)
 {
 	size_t head = e->off - e->line.off, tail = e->line.len - head - e->len;
-	struct digest old = line_digest(e->line.number, content + e->line.off, e->line.len);
+	struct digest old =
+		line_digest(e->line.number, content + e->line.off, e->line.len);
 	cleanup_buf struct buf b = BUF_INIT;
 	struct digest now;
 
@@ -155,8 +158,9 @@ int sites_edit_digest(const char *content, const struct site_edit *e, struct dig
 }
 
 /* Ordinals count all sites of a slot, also those beyond the bound. */
-static void add_pool_site(struct sites *s, const char *content, const struct line_span *line,
-			  size_t slot, size_t alt, size_t *ordinals)
+static void add_pool_site(struct sites *s, const char *content,
+			  const struct line_span *line, size_t slot, size_t alt,
+			  size_t *ordinals)
 {
 	size_t n = line->len, ordinal = ordinals[slot]++;
 	const char *text = trim(content + line->off, &n);
@@ -232,8 +236,8 @@ int sites_find(const struct finder *f, const char *content, size_t len, struct s
 	if (!ordinals || !s.pool || !s.numbers)
 		return -ENOMEM;
 	while (line_next(content, len, &line)) {
-		s.digest = digest_sum(s.digest, line_digest(line.number, content + line.off,
-							    line.len));
+		s.digest = digest_sum(
+			s.digest, line_digest(line.number, content + line.off, line.len));
 		if (finder_lookup(f, content + line.off, line.len, &slot, &alt))
 			add_pool_site(&s, content, &line, slot, alt, ordinals);
 		else if (f->conf->numbers != NUMBERS_NONE)
@@ -254,7 +258,8 @@ void sites_done(struct sites *s)
 
 static int compare_edits(const void *a, const void *b)
 {
-	size_t x = ((const struct site_edit *)a)->off, y = ((const struct site_edit *)b)->off;
+	size_t x = ((const struct site_edit *)a)->off,
+	       y = ((const struct site_edit *)b)->off;
 
 	return (x > y) - (x < y);
 }

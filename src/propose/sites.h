@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What may be changed in a target: lines that a slot of the pool knows, and numbers. Found in
- * one pass, with a fingerprint of the whole that can be carried over an edit without
- * building the edited text.
+ * What may be changed in a target: lines that a slot of the pool knows, and numbers.
+ * Found in one pass, with a fingerprint of the whole that can be carried over an edit
+ * without building the edited text.
  */
 
 #include <regex.h>
@@ -17,11 +17,12 @@
 struct config_proposer;
 
 /*
- * Bounds for generated files: a table of a hundred thousand numbers is sampled, and what is
- * sampled depends on the positions only, so that it stays the same while values change.
+ * Bounds for generated files: a table of a hundred thousand numbers is sampled, and what
+ * is sampled depends on the positions only, so that it stays the same while values
+ * change.
  */
 #define NUMBER_SITES_MAX 4096
-#define POOL_SITES_MAX 256
+#define POOL_SITES_MAX   256
 
 /* A line of the target, its end-of-line characters included. */
 struct line_span {
@@ -31,7 +32,7 @@ struct line_span {
 
 struct pool_site {
 	struct line_span line;
-	size_t off, len; /* the text between the blanks, in the target */
+	size_t off, len;  /* the text between the blanks, in the target */
 	size_t slot, alt; /* which line of the pool it is */
 	size_t ordinal;   /* among the sites of this slot, from 0 */
 };
@@ -39,7 +40,7 @@ struct pool_site {
 struct number_site {
 	struct line_span line;
 	struct number number; /* number.off counts from the line's first byte */
-	uint64_t key;         /* stays the same while only numbers and pool lines change */
+	uint64_t key; /* stays the same while only numbers and pool lines change */
 };
 
 struct sites {
@@ -70,9 +71,11 @@ struct finder {
  * finder_init() - get ready
  * @conf:  borrowed until finder_done()
  *
- * Return: 0; -EINVAL where `numbers:` is no usable regex or the pool is too large; -ENOMEM
+ * Return: 0; -EINVAL where `numbers:` is no usable regex or the pool is too large;
+ * -ENOMEM
  */
-int finder_init(struct finder *f, const struct config_proposer *conf, struct sbx_err *err);
+int finder_init(struct finder *f, const struct config_proposer *conf,
+		struct sbx_err *err);
 void finder_done(struct finder *f);
 
 /* Which line of the pool is this, blanks around it aside? */
@@ -83,7 +86,8 @@ bool finder_lookup(const struct finder *f, const char *text, size_t n, size_t *r
 const char *finder_alt(const struct finder *f, size_t slot, size_t alt, size_t *ret_n);
 
 /* Everything that may be changed. Return: 0; -ENOMEM */
-int sites_find(const struct finder *f, const char *content, size_t len, struct sites *ret);
+int sites_find(const struct finder *f, const char *content, size_t len,
+	       struct sites *ret);
 void sites_done(struct sites *s);
 
 /* The fingerprint alone: a sum over the lines. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The built-in proposer against synthetic functions: what it changes, that it never repeats
- * itself, that lessons restore it, and that it finds what there is to find.
+ * The built-in proposer against synthetic functions: what it changes, that it never
+ * repeats itself, that lessons restore it, and that it finds what there is to find.
  */
 
 #include <setjmp.h>
@@ -66,7 +66,9 @@ static const struct found found_table[] = {
 	{ "file2.txt 2.txt", "" },
 	{ "It ends with 12.", "12" },
 	{ "1234567890123456", "" },
-	{ "\xc3\xa9" "5 5\xc3\xa9", "" },
+	{ "\xc3\xa9"
+	  "5 5\xc3\xa9",
+	  "" },
 	{ "\\1 \\x41", "" },
 	{ "", "" },
 	{ "1", "1" },
@@ -191,7 +193,8 @@ static void names_are_found(void **state)
 		const char *name;
 
 		for (size_t k = 0; k <= table[i].nth; k++)
-			assert_true(number_next(table[i].line, strlen(table[i].line), &pos, &n));
+			assert_true(number_next(table[i].line, strlen(table[i].line),
+						&pos, &n));
 		name = number_name(table[i].line, n.off, &len);
 		assert_int_equal(len, strlen(table[i].name));
 		assert_memory_equal(name, table[i].name, len);
@@ -268,9 +271,9 @@ static bool experiment(struct campaign *c, objective f)
 	o.metrics[0] = f(x.content);
 	if (isnan(o.metrics[0]))
 		o.verdict = VERDICT_EXIT;
-	d.status = o.verdict != VERDICT_OK ? STATUS_CRASH :
-		   o.metrics[0] < c->value ? STATUS_KEEP :
-					     STATUS_DISCARD;
+	d.status = o.verdict != VERDICT_OK   ? STATUS_CRASH
+		   : o.metrics[0] < c->value ? STATUS_KEEP
+					     : STATUS_DISCARD;
 	l = (struct lesson){ x.number, x.description, c->best, c->best_len, x.content,
 			     x.len,    &c->value,     &o,      &d };
 	assert_int_equal(proposer_learn(c->p, &l, NULL), 0);
@@ -441,7 +444,8 @@ static double constant(const char *content)
 
 static void nothing_to_change_is_said(void **state)
 {
-	static const char *const texts[] = { "", "\n\n", "no numbers here\n", "x86_64\n" };
+	static const char *const texts[] = { "", "\n\n", "no numbers here\n",
+					     "x86_64\n" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -545,14 +549,10 @@ static void lessons_restore_the_search(void **state)
 	value = b.value;
 	for (unsigned i = 0; i < 20; i++) {
 		struct outcome o = { .verdict = VERDICT_OK, .metrics = { a.values[i] } };
-		struct lesson l = { i + 1,
-				    a.log[i],
-				    best,
-				    strlen(best),
-				    a.contents[i],
-				    strlen(a.contents[i]),
-				    &value,
-				    &o,
+		struct lesson l = { i + 1,          a.log[i],
+				    best,           strlen(best),
+				    a.contents[i],  strlen(a.contents[i]),
+				    &value,         &o,
 				    &a.decisions[i] };
 
 		assert_int_equal(proposer_learn(b.p, &l, NULL), 0);
@@ -600,8 +600,11 @@ static void odd_lessons_are_survived(void **state)
 	struct campaign c;
 	struct decision d = { .status = STATUS_CRASH };
 	struct outcome o = { .verdict = VERDICT_TIMEOUT };
-	struct lesson l = { .number = 1, .before = "a\nb 1\n", .before_len = 6,
-			    .outcome = &o, .decision = &d };
+	struct lesson l = { .number = 1,
+			    .before = "a\nb 1\n",
+			    .before_len = 6,
+			    .outcome = &o,
+			    .decision = &d };
 
 	(void)state;
 	setup(&c, "b = 1\n", constant);
