@@ -174,8 +174,13 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us, struct 
 		*ret = (struct outcome){ .verdict = VERDICT_SETUP_ERROR };
 		return 0;
 	}
-	if (ret->verdict == VERDICT_SETUP_ERROR)
-		sbx_err_set(err, -EIO, "run", "%s", ret->reason);
+	if (ret->verdict == VERDICT_SETUP_ERROR) {
+		const char *reason = ret->reason;
+
+		/* The record has the whole sentence, with the remedy at its end. */
+		json_get_str(*ret_box, "reason", &reason, NULL);
+		sbx_err_set(err, -EIO, "run", "%s", reason);
+	}
 	return metric_stream_finish(metrics, ret, err);
 }
 

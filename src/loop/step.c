@@ -440,9 +440,9 @@ static int setup_failed(struct attempt *a, unsigned tries, const struct sbx_err 
 	a->has_outcome = a->has_measurement = false;
 	a->metrics = NULL;
 	if (tries >= SETUP_TRIES)
-		return loop_ends(ret, LOOP_SETUP, "the box could not be set up: %s", why->msg);
-	session_note(a->s, "the box could not be set up (try %u of %u): %s", tries, SETUP_TRIES,
-		     why->msg);
+		return loop_ends(ret, LOOP_SETUP, "the box could not be set up in %u tries,"
+				 " experiment %04u waits: %s", tries, a->c->pending.number,
+				 why->msg);
 	return 0;
 }
 
