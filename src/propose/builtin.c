@@ -14,8 +14,8 @@
  *	first pass   every alternative of every line once, in the order of the pool, from
  *	             the present line on; every fourth experiment changes a number instead
  *	afterwards   arms drawn by how well they did: kept more often, or failed by less;
- *	             one change usually, sometimes two, so that what only helps together
- *	             is found
+ *	             one change usually, sometimes two that were tried alone, so that
+ *	             what only helps together is found
  *
  * Nothing is tried twice. When drawing finds nothing new, what is left is enumerated;
  * when that is empty too, the search is exhausted.
@@ -140,11 +140,11 @@ static double score(const struct arm *a)
 	if (!a->tries)
 		return a->seen ? 0.2 : 0.5;
 	if (a->crashed)
-		near = 0.05;
+		near = 0.03;
 	else if (a->has_gain && a->gain == 0)
 		near = 0.02; /* it makes no difference at all */
 	else if (a->has_gain)
-		near = fmin(0.6, fmax(0.05, 0.5 * exp(20 * a->gain)));
+		near = fmin(0.6, fmax(0.01, 0.5 * exp(20 * a->gain)));
 	return (a->keeps + near) / (a->tries + 1);
 }
 
@@ -389,24 +389,39 @@ static size_t draw_changes(struct search *s, unsigned draw)
 	return random_unit(&s->random) < PAIR_PROBABILITY ? 2 : 1;
 }
 
+static bool was_tried(const struct search *s, const struct option *o)
+{
+	if (o->number)
+		return find_arm(s->b, number_key(o->number->key))->tries > 0;
+	return pool_arm(s, o->pool, o->alt)->tries > 0;
+}
+
+/* Draw an edit of @want changes; what was never tried is tried alone first. */
+static void draw_edit(struct search *s, bool numbers_only, unsigned draw, size_t want)
+{
+	const struct option *o;
+
+	for (s->n = 0; want > 0; want--) {
+		o = draw_option(s, numbers_only);
+		if (!o || (s->n > 0 && !was_tried(s, o)))
+			return;
+		if (!was_tried(s, o))
+			want = 1;
+		if (o->pool)
+			choose_pool(s, o);
+		else
+			draw_number(s, o, draw);
+	}
+}
+
 /* Afterwards: changes drawn by weight. Return: 1, 0, -ENOMEM */
 static int pick_drawn(struct search *s, bool numbers_only, unsigned draws)
 {
-	const struct option *o;
-	size_t want;
 	int r;
 
 	for (unsigned draw = 0; draw < draws; draw++) {
-		want = numbers_only ? 1 : draw_changes(s, draw);
-		for (s->n = 0; want > 0; want--) {
-			o = draw_option(s, numbers_only);
-			if (!o)
-				break;
-			if (o->pool)
-				choose_pool(s, o);
-			else
-				draw_number(s, o, draw);
-		}
+		draw_edit(s, numbers_only, draw,
+			  numbers_only ? 1 : draw_changes(s, draw));
 		r = is_new(s);
 		if (r != 0)
 			return r;
