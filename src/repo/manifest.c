@@ -4,7 +4,7 @@
 /*
  * The manifest stands beside the checkout, where no box can see it:
  *
- *	autoexp-checkout 1 <key>\n
+ *	autoexp-checkout 1 <boot> <key>\n
  *	<type> <mode> <blob> <inode> <size> <mtime> <ctime> <path>\0     once per name
  *	e <number of records>\0
  *
@@ -13,6 +13,10 @@
  * kernel's clock, and nothing sets it back. The clock has ticks of up to 10 ms; whoever makes
  * a manifest lets one pass before anything else can run (worktree.c), and an identity younger
  * than that is never recorded here.
+ *
+ * Nothing here is synced. A power loss may leave files with the right identity and without
+ * their content, so that an identity counts only in the boot it was recorded in; in another
+ * one everything is read once.
  *
  * A directory whose identity is the recorded one has the recorded names. Otherwise its names
  * are counted: as each recorded name is looked at on its own, a number that fits leaves no
@@ -31,6 +35,9 @@
 #include "base/strv.h"
 
 #define MAGIC "autoexp-checkout 1 "
+#define BOOT_AT (sizeof(MAGIC) - 1)
+#define BOOT_LEN 36
+#define BOOT_UNKNOWN "------------------------------------"
 #define FRESH_NS (20 * 1000 * 1000LL)
 #define NO_BLOB "0000000000000000000000000000000000000000"
 
@@ -59,6 +66,8 @@ struct check {
 	char *line;
 	size_t cap;
 	char *what;
+	char boot[BOOT_LEN + 1]; /* this one */
+	bool other_boot;         /* the manifest is from another one */
 };
 
 static int64_t ns_of(struct timespec t)
@@ -79,9 +88,21 @@ static bool same_identity(const struct identity *a, const struct identity *b)
 	       a->ctime == b->ctime;
 }
 
+/* Where it cannot be read, no identity will ever count. */
+static void read_boot(char ret[static BOOT_LEN + 1])
+{
+	cleanup_buf struct buf text = BUF_INIT;
+
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 0, 64, &text) < 0 ||
+	    text.len < BOOT_LEN)
+		buf_puts(&text, BOOT_UNKNOWN);
+	snprintf(ret, BOOT_LEN + 1, "%s", buf_str(&text));
+}
+
 int manifest_begin(struct manifest *m, const char *dir, const char *key, struct sbx_err *err)
 {
 	cleanup_free char *tmp = str_printf("%s.manifest.tmp", dir);
+	char boot[BOOT_LEN + 1];
 
 	*m = (struct manifest){ .path = str_printf("%s.manifest", dir) };
 	if (!tmp || !m->path)
@@ -89,7 +110,8 @@ int manifest_begin(struct manifest *m, const char *dir, const char *key, struct 
 	m->out = fopen(tmp, "we");
 	if (!m->out)
 		return sbx_err_errno(err, -errno, "checkout", "cannot write %s", tmp);
-	m->failed = fprintf(m->out, MAGIC "%s\n", key) < 0;
+	read_boot(boot);
+	m->failed = fprintf(m->out, MAGIC "%s %s\n", boot, key) < 0;
 	return 0;
 }
 
@@ -108,21 +130,16 @@ void manifest_put(struct manifest *m, enum manifest_type type, const struct stat
 int manifest_end(struct manifest *m, struct sbx_err *err)
 {
 	cleanup_free char *tmp = str_printf("%s.tmp", m->path);
-	int r;
 
 	if (!tmp)
 		return sbx_err_oom(err, "checkout");
 	m->failed |= fprintf(m->out, "e %" PRIu64 "%c", m->records, '\0') < 0;
 	m->failed |= fflush(m->out) != 0;
-	if (m->failed || fsync(fileno(m->out)) < 0)
+	if (m->failed)
 		return sbx_err_errno(err, errno ? -errno : -EIO, "checkout", "cannot write %s",
 				     tmp);
 	if (rename(tmp, m->path) < 0)
 		return sbx_err_errno(err, -errno, "checkout", "cannot rename %s", tmp);
-	r = file_sync_parent(AT_FDCWD, m->path);
-	if (r < 0)
-		return sbx_err_errno(err, r, "checkout", "cannot sync the directory of %s",
-				     m->path);
 	return 0;
 }
 
@@ -326,7 +343,7 @@ static int check_record(struct check *c, const struct record *rec)
 	if ((st.st_mode & 07777) != rec->mode)
 		return differs(c, rec->path, "has other permissions");
 	now = identity_of(&st, rec->type == MANIFEST_DIR ? rec->id.size : (uint64_t)st.st_size);
-	if (same_identity(&now, &rec->id))
+	if (same_identity(&now, &rec->id) && !c->other_boot)
 		return 0;
 	r = rec->type == MANIFEST_DIR ? check_names(c, rec) : check_content(c, rec);
 	return r == 0 && !c->what ? renew(c, rec, &now) : r;
@@ -348,9 +365,18 @@ static int check_open(struct check *c, const char *dir, const char *key)
 		return errno == ENOTDIR || errno == ELOOP ? -ENOENT : -errno;
 	if (getdelim(&c->line, &c->cap, '\n', c->in) < 0)
 		return -ENOENT;
-	rest = str_after(c->line, MAGIC);
-	rest = rest ? str_after(rest, key) : NULL;
+	if (strlen(c->line) < BOOT_AT + BOOT_LEN + 1 || !str_after(c->line, MAGIC))
+		return -ENOENT;
+	read_boot(c->boot);
+	c->other_boot = streq(c->boot, BOOT_UNKNOWN) || !str_after(c->line + BOOT_AT, c->boot);
+	rest = str_after(c->line + BOOT_AT + BOOT_LEN + 1, key);
 	return rest && (*rest == ' ' || *rest == '\n') ? 0 : -ENOENT;
+}
+
+/* Everything was read and is right: from now on identities count in this boot. */
+static int renew_boot(struct check *c)
+{
+	return pwrite(fileno(c->in), c->boot, BOOT_LEN, BOOT_AT) == BOOT_LEN ? 0 : -EIO;
 }
 
 int manifest_verify(const char *dir, const char *key, char **ret_what, struct sbx_err *err)
@@ -370,6 +396,8 @@ int manifest_verify(const char *dir, const char *key, char **ret_what, struct sb
 		if (r < 0 || c.what)
 			break;
 	}
+	if (r == 0 && !c.what && c.other_boot)
+		r = renew_boot(&c);
 	if (r == -EINVAL)
 		return sbx_err_set(err, -ENOENT, "checkout", "%s is damaged", c.file);
 	if (r < 0)

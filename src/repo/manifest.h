@@ -38,7 +38,7 @@ int manifest_begin(struct manifest *m, const char *dir, const char *key,
 void manifest_put(struct manifest *m, enum manifest_type type, const struct stat *st,
 		  uint64_t size, const char *blob, const char *path);
 
-/* Sync it and give it its name. */
+/* Give it its name: from now on there is a checkout. */
 int manifest_end(struct manifest *m, struct sbx_err *err);
 
 /* Forget an unfinished one; also fine after manifest_end(). */

@@ -25,8 +25,8 @@ struct checkout_mount {
  *
  * Files are 0644 or 0755, directories 0755, links are links, submodules empty directories,
  * whatever the umask and the attributes in the repository say. A checkout already there is
- * used again when it still is what it should be, else made anew. Complete and on disk on
- * return. The work is done in a child, so that large files do not grow the caller.
+ * used again when it still is what it should be, also after a power loss, else made anew. The
+ * work is done in a child, so that large files do not grow the caller.
  *
  * Return: 0; -EEXIST where a scratch path would hide tracked files; -ENOTDIR where a
  *         mount's path leads through a file or link, or is tracked as another kind; -EINVAL

@@ -38,13 +38,13 @@ const char *__lsan_default_suppressions(void)
 
 /*
  * Run a shell command in the repository; it must succeed. Return: what it printed, good until
- * the fourth call after this one.
+ * the sixteenth call after this one.
  */
 static const char *sh(const char *fmt, ...) attr_printf(1, 2);
 
 static const char *sh(const char *fmt, ...)
 {
-	static char *answers[4];
+	static char *answers[16];
 	static unsigned next;
 	char **text = &answers[next++ % ARRAY_SIZE(answers)];
 	char command[8192];
