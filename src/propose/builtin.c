@@ -30,11 +30,8 @@
 
 #include "base/escape.h"
 #include "conf/config.h"
+#include "propose/arms.h"
 #include "propose/sites.h"
-
-#define STEP_START 0.405 /* factor 1.5 */
-#define STEP_MIN   0.002
-#define STEP_MAX   2.08 /* factor 8 */
 
 #define NUMBER_EVERY     4 /* in the first pass */
 #define PAIR_PROBABILITY 0.2
@@ -43,28 +40,14 @@
 #define CHANGES_MAX      4
 #define ENUMERATE_MAX    65536 /* combinations of pool lines */
 #define ROUNDS           500   /* steps of each number that are enumerated */
-#define CHANGED_MAX      64    /* lines; more is no change of ours */
 #define POW2_MIN         8     /* from here on powers of two stay powers of two */
-
-struct arm {
-	unsigned tries, keeps;
-	bool seen;      /* its text was in a target once, tried or not */
-	bool last_kept; /* the latest try was kept */
-	bool crashed;   /* the latest try crashed */
-	bool has_gain;
-	double gain; /* of the latest measured try, relative; > 0 is better */
-	double step; /* numbers: logarithm of the factor */
-	int direction;
-};
 
 struct builtin {
 	struct proposer base;
 	const struct config *conf;
 	struct finder finder;
 	struct digest_map tried; /* contents */
-	struct digest_map index; /* arm key -> position in arms */
-	struct arm *arms;
-	size_t n_arms, cap_arms;
+	struct arms arms;
 };
 
 /* One change that could be made: a pool site and an alternative, or a number. */
@@ -92,62 +75,6 @@ struct search {
 	size_t n;
 };
 
-static struct digest pool_key(size_t slot, size_t alt, size_t ordinal)
-{
-	return (struct digest){ hash_mix(slot << 16 | alt), hash_mix(ordinal + 1) };
-}
-
-static struct digest number_key(uint64_t key)
-{
-	return (struct digest){ hash_mix(key), 0 };
-}
-
-static const struct arm *find_arm(const struct builtin *b, struct digest key)
-{
-	static const struct arm fresh = { .step = STEP_START };
-	const unsigned *i = digest_map_get(&b->index, key);
-
-	return i ? &b->arms[*i] : &fresh;
-}
-
-/* The arm to write to, made when it is new; NULL when memory ran out. */
-static struct arm *make_arm(struct builtin *b, struct digest key)
-{
-	const unsigned *i = digest_map_get(&b->index, key);
-	size_t cap = b->cap_arms ? b->cap_arms * 2 : 32;
-	struct arm *p;
-
-	if (i)
-		return &b->arms[*i];
-	if (b->n_arms == b->cap_arms) {
-		p = reallocarray(b->arms, cap, sizeof(*p));
-		if (!p)
-			return NULL;
-		b->arms = p;
-		b->cap_arms = cap;
-	}
-	if (digest_map_add(&b->index, key, (unsigned)b->n_arms) < 0)
-		return NULL;
-	b->arms[b->n_arms] = (struct arm){ .step = STEP_START };
-	return &b->arms[b->n_arms++];
-}
-
-/* How promising, between 0.01 and 1. */
-static double score(const struct arm *a)
-{
-	double near = 0.5;
-
-	if (!a->tries)
-		return a->seen ? 0.2 : 0.5;
-	if (a->crashed)
-		near = 0.03;
-	else if (a->has_gain && a->gain == 0)
-		near = 0.02; /* it makes no difference at all */
-	else if (a->has_gain)
-		near = fmin(0.6, fmax(0.01, 0.5 * exp(20 * a->gain)));
-	return (a->keeps + near) / (a->tries + 1);
-}
-
 static size_t count_alts(const struct builtin *b, size_t slot)
 {
 	size_t n = 0;
@@ -160,7 +87,7 @@ static size_t count_alts(const struct builtin *b, size_t slot)
 static const struct arm *pool_arm(const struct search *s, const struct pool_site *p,
 				  size_t alt)
 {
-	return find_arm(s->b, pool_key(p->slot, alt, p->ordinal));
+	return arms_pool(&s->b->arms, p->slot, alt, p->ordinal);
 }
 
 static size_t count_options(const struct search *s)
@@ -180,7 +107,7 @@ static double untried_weight(const struct search *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->sites.n_numbers; i++)
-		n += !find_arm(s->b, number_key(s->sites.numbers[i].key))->tries;
+		n += !arms_number(&s->b->arms, s->sites.numbers[i].key)->tries;
 	return n ? fmin(0.5, 3.0 / (double)n) : 0;
 }
 
@@ -202,17 +129,18 @@ static int list_options(struct search *s)
 			s->options[s->n_options++] = (struct option){
 				.pool = p,
 				.alt = alt,
-				.weight = score(pool_arm(s, p, alt)),
+				.weight = arm_score(pool_arm(s, p, alt)),
 			};
 		}
 	}
 	for (size_t i = 0; i < s->sites.n_numbers; i++) {
 		const struct number_site *n = &s->sites.numbers[i];
 
-		a = find_arm(s->b, number_key(n->key));
+		a = arms_number(&s->b->arms, n->key);
 		s->options[s->n_options++] = (struct option){
 			.number = n,
-			.weight = a->tries ? score(a) * (a->last_kept ? 2 : 1) : untried,
+			.weight = a->tries ? arm_score(a) * (a->last_kept ? 2 : 1)
+					   : untried,
 		};
 	}
 	return 0;
@@ -302,7 +230,7 @@ static bool choose_step(struct search *s, const struct option *o, double step,
 /* A step drawn around the arm's; @draw widens it while nothing new is found. */
 static void draw_number(struct search *s, const struct option *o, unsigned draw)
 {
-	const struct arm *a = find_arm(s->b, number_key(o->number->key));
+	const struct arm *a = arms_number(&s->b->arms, o->number->key);
 	double step = a->step * (0.7 + 0.6 * random_unit(&s->random)) * (1 + draw / 16.0);
 	int direction = random_next(&s->random) & 1 ? 1 : -1;
 
@@ -392,7 +320,7 @@ static size_t draw_changes(struct search *s, unsigned draw)
 static bool was_tried(const struct search *s, const struct option *o)
 {
 	if (o->number)
-		return find_arm(s->b, number_key(o->number->key))->tries > 0;
+		return arms_number(&s->b->arms, o->number->key)->tries > 0;
 	return pool_arm(s, o->pool, o->alt)->tries > 0;
 }
 
@@ -638,171 +566,9 @@ static int builtin_propose(struct proposer *p, const struct proposal_request *re
 	return r < 0 ? sbx_err_oom(err, "propose") : 0;
 }
 
-/* What one change of a lesson was. */
-struct changed {
-	struct digest key;
-	struct digest old; /* pool lines: of the text that was replaced */
-	double log_ratio;  /* numbers: of the new value to the old; 0 for pool lines */
-	bool is_number;
-};
-
-struct changes {
-	struct changed list[CHANGED_MAX];
-	size_t n;
-};
-
-static void add_changed(struct changes *c, struct changed x)
-{
-	if (c->n < CHANGED_MAX)
-		c->list[c->n++] = x;
-}
-
-/* The numbers of two versions of a line in step; those that differ are noted. */
-static void compare_numbers(struct changes *c, const char *before,
-			    const struct line_span *x, const char *after,
-			    const struct line_span *y)
-{
-	const char *old = before + x->off, *new = after + y->off;
-	uint64_t line_id = site_line_key(x, old), ordinal = 0;
-	size_t i = 0, k = 0;
-	struct number m, n;
-
-	while (number_next(old, x->len, &i, &m) && number_next(new, y->len, &k, &n)) {
-		uint64_t key = site_number_key(line_id, ordinal++);
-		struct changed change = { .key = number_key(key), .is_number = true };
-
-		if (m.value == n.value)
-			continue;
-		if (m.value > 0 && n.value > 0)
-			change.log_ratio = log(n.value / m.value);
-		else
-			change.log_ratio = n.value > m.value ? STEP_START : -STEP_START;
-		add_changed(c, change);
-	}
-}
-
-/* The arm of the text that was there counts as seen: it need not be visited. */
-static int compare_lines(struct builtin *b, struct changes *c, const char *before,
-			 const struct line_span *x, const char *after,
-			 const struct line_span *y, size_t *ordinals)
-{
-	size_t slot, alt, new_slot, new_alt, ordinal;
-	struct changed change = { .is_number = false };
-	struct arm *a;
-
-	if (!finder_lookup(&b->finder, before + x->off, x->len, &slot, &alt)) {
-		if (x->len != y->len ||
-		    memcmp(before + x->off, after + y->off, x->len) != 0)
-			compare_numbers(c, before, x, after, y);
-		return 0;
-	}
-	ordinal = ordinals[slot]++;
-	change.old = pool_key(slot, alt, ordinal);
-	a = make_arm(b, change.old);
-	if (!a)
-		return -ENOMEM;
-	a->seen = true;
-	if (!finder_lookup(&b->finder, after + y->off, y->len, &new_slot, &new_alt) ||
-	    new_slot != slot || new_alt == alt)
-		return 0;
-	change.key = pool_key(slot, new_alt, ordinal);
-	add_changed(c, change);
-	return 0;
-}
-
-/* Which arms lead from one text to the other; none where the lines do not correspond. */
-static int find_changes(struct builtin *b, const struct lesson *l, struct changes *ret)
-{
-	cleanup_free size_t *ordinals =
-		calloc(b->conf->proposer.n_slots + 1, sizeof(*ordinals));
-	struct line_span x = { 0 }, y = { 0 };
-	bool more_x, more_y;
-
-	if (!ordinals)
-		return -ENOMEM;
-	for (;;) {
-		more_x = line_next(l->before, l->before_len, &x);
-		more_y = line_next(l->content, l->len, &y);
-		if (!more_x || !more_y)
-			break;
-		if (compare_lines(b, ret, l->before, &x, l->content, &y, ordinals) < 0)
-			return -ENOMEM;
-	}
-	if (more_x != more_y || ret->n == CHANGED_MAX)
-		ret->n = 0;
-	return 0;
-}
-
-/* How much better the primary metric became, as a part of what it was. */
-static bool gain_of(const struct config *c, const struct lesson *l, double *ret)
-{
-	double old, gain;
-
-	if (!l->incumbent || !l->outcome || l->outcome->verdict != VERDICT_OK)
-		return false;
-	old = l->incumbent[0];
-	gain = l->outcome->metrics[0] - old;
-	if (c->metrics[0].goal == GOAL_MINIMIZE)
-		gain = -gain;
-	*ret = old != 0 ? gain / fabs(old) : gain;
-	return isfinite(*ret);
-}
-
-static void adjust_step(struct arm *a, const struct changed *c, enum status status)
-{
-	a->direction = c->log_ratio > 0 ? 1 : -1;
-	if (status == STATUS_KEEP) {
-		a->step = fmin(a->step * 2, STEP_MAX);
-		return;
-	}
-	a->direction = -a->direction;
-	a->step = fmax(a->step * (status == STATUS_CRASH ? 0.5 : 0.8409), STEP_MIN);
-}
-
-static void note_try(struct arm *a, enum status status, bool measured, double gain)
-{
-	a->seen = true;
-	a->tries++;
-	a->keeps += status == STATUS_KEEP;
-	a->last_kept = status == STATUS_KEEP;
-	a->crashed = status == STATUS_CRASH;
-	a->has_gain = measured;
-	a->gain = gain;
-}
-
-static int teach(struct builtin *b, const struct lesson *l, const struct changes *c)
-{
-	enum status status = l->decision->status;
-	double gain = 0;
-	bool measured = gain_of(b->conf, l, &gain);
-
-	/* A pair that failed says little about each: not even that it was visited. */
-	if (c->n > 1 && status != STATUS_KEEP)
-		return 0;
-	for (size_t i = 0; i < c->n; i++) {
-		struct arm *a = make_arm(b, c->list[i].key);
-
-		if (!a)
-			return -ENOMEM;
-		note_try(a, status, measured, gain);
-		if (c->list[i].is_number) {
-			adjust_step(a, &c->list[i], status);
-			continue;
-		}
-		/* What was replaced with success is worse by as much. */
-		a = make_arm(b, c->list[i].old);
-		if (!a)
-			return -ENOMEM;
-		if (status == STATUS_KEEP)
-			note_try(a, STATUS_DISCARD, measured, -gain);
-	}
-	return 0;
-}
-
 static int builtin_learn(struct proposer *p, const struct lesson *l, struct sbx_err *err)
 {
 	struct builtin *b = (struct builtin *)p;
-	struct changes changes = { .n = 0 };
 	int r;
 
 	if (!l->content)
@@ -812,9 +578,7 @@ static int builtin_learn(struct proposer *p, const struct lesson *l, struct sbx_
 		r = digest_map_add(&b->tried, sites_digest(l->content, l->len),
 				   l->number);
 	if (r == 0 && l->outcome)
-		r = find_changes(b, l, &changes);
-	if (r == 0)
-		r = teach(b, l, &changes);
+		r = arms_learn(&b->arms, &b->finder, b->conf, l);
 	return r < 0 ? sbx_err_oom(err, "propose") : 0;
 }
 
@@ -824,8 +588,7 @@ static void builtin_free(struct proposer *p)
 
 	finder_done(&b->finder);
 	digest_map_done(&b->tried);
-	digest_map_done(&b->index);
-	free(b->arms);
+	arms_done(&b->arms);
 	free(b);
 }
 
