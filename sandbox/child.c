@@ -7,7 +7,7 @@
  *	2. take the ids; the kernel clears PDEATHSIG on the way, so that comes after
  *	3. mounts and network, which need capabilities in our user namespace
  *	4. drop all capabilities, no_new_privs
- *	5. fork the command, which takes its limits, its session and the filter, and execs
+ *	5. vfork the command, which takes its session, limits and the filter, and execs
  *
  * Process 1 itself stays outside the filter: it is our code, it is not dumpable, and it needs
  * nothing but waiting. As process 1 of its namespace no signal from inside reaches it.
@@ -198,27 +198,25 @@ static void explain_exec(const struct child_args *args, struct child_msg *msg, i
 		sbx_err_errno(&msg->err, r, "exec", "%s", args->argv[0]);
 }
 
+/*
+ * The command's side of vfork: it shares our memory until exec, so a failure is simply left in
+ * @msg. @at_exec tells a death before exec from one of the command's own.
+ */
 static attr_noreturn void command_main(const struct child_args *args, struct child_msg *msg,
-				       int report_fd)
+				       volatile bool *at_exec)
 {
-	int r;
-
-	default_signals();
 	if (setsid() < 0 || dup2(args->stdio[0], 0) < 0 || dup2(args->stdio[1], 1) < 0 ||
-	    dup2(args->stdio[2], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+	    dup2(args->stdio[2], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot prepare the command");
-		die(report_fd, msg);
-	}
-	if (chdir(args->cwd) < 0) {
+	else if (chdir(args->cwd) < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot enter %s in the box",
 			      args->cwd);
-		die(report_fd, msg);
+	else if (set_limits(args, &msg->err) == 0 && filter_enter(&msg->err) == 0) {
+		default_signals();
+		*at_exec = true;
+		explain_exec(args, msg, exec_in_path(args));
 	}
-	if (set_limits(args, &msg->err) < 0 || filter_enter(&msg->err) < 0)
-		die(report_fd, msg);
-	r = exec_in_path(args);
-	explain_exec(args, msg, r);
-	die(report_fd, msg);
+	_exit(1);
 }
 
 static void on_sigchld(attr_unused int sig)
@@ -260,17 +258,16 @@ static attr_noreturn void init_main(const struct child_args *args, struct child_
 }
 
 /*
- * Fork the command and wait until its exec has closed the report socket. Only then is it
- * announced as started: what dies before that is our failure, not the command's.
+ * vfork: the kernel lets us go on when the command was executed or is dead, and nothing is
+ * copied. Only then is it announced as started: what dies before is our failure, not its own.
  */
 static attr_noreturn void start_command(const struct child_args *args, struct child_msg *msg,
-					uint64_t *last)
+					const struct mount_handles *handles, uint64_t *last)
 {
 	struct sigaction chld = { .sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP };
+	volatile bool at_exec = false;
 	sigset_t block, waiting;
-	int report[2];
 	pid_t command;
-	ssize_t n;
 
 	sigemptyset(&waiting);
 	sigemptyset(&block);
@@ -278,27 +275,20 @@ static attr_noreturn void start_command(const struct child_args *args, struct ch
 	sigprocmask(SIG_SETMASK, &block, NULL);
 	sigaction(SIGCHLD, &chld, NULL);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0) {
-		sbx_err_errno(&msg->err, -errno, "child", "cannot make a socket pair");
-		die(args->status_fd, msg);
-	}
-	command = _Fork();
+	command = vfork();
 	if (command == 0)
-		command_main(args, msg, report[1]);
-	if (command < 0) {
+		command_main(args, msg, &at_exec);
+	if (command < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot fork the command");
-		die(args->status_fd, msg);
-	}
-	close(report[1]);
-	do
-		n = read(report[0], msg, sizeof(*msg));
-	while (n < 0 && errno == EINTR);
-	if (n == sizeof(*msg))
+	else if (!at_exec)
+		sbx_err_set(&msg->err, -EPROTO, "child", "the command died before its exec");
+	if (msg->err.code)
 		die(args->status_fd, msg);
 
 	step(msg, CHILD_STEP_EXEC, last);
 	msg->type = CHILD_STARTED;
-	send_msg(args->status_fd, msg, NULL, 0);
+	send_msg(args->status_fd, msg, (int[]){ handles->scratch, handles->target },
+		 handles->target < 0 ? 1 : 2);
 	close_others(args->status_fd, args->lifeline_fd);
 	init_main(args, msg, command, &waiting);
 }
@@ -345,8 +335,5 @@ void child_main(const struct child_args *args)
 	if (set_up(args, &msg, &last, &handles) < 0)
 		die(args->status_fd, &msg);
 
-	msg.type = CHILD_READY;
-	send_msg(args->status_fd, &msg, (int[]){ handles.scratch, handles.target },
-		 handles.target < 0 ? 1 : 2);
-	start_command(args, &msg, &last);
+	start_command(args, &msg, &handles, &last);
 }

@@ -16,8 +16,7 @@
 
 enum child_msg_type {
 	CHILD_ERROR,   /* set-up failed; nothing untrusted has run */
-	CHILD_READY,   /* carries the descriptors of struct mount_handles */
-	CHILD_STARTED, /* the command was executed */
+	CHILD_STARTED, /* the command was executed; carries struct mount_handles */
 	CHILD_ENDED,   /* the command ended with wait_status */
 };
 

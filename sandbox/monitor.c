@@ -106,8 +106,6 @@ static void on_message(struct state *s)
 	while ((n = receive(s, &msg)) == sizeof(msg)) {
 		memcpy(r->step_us, msg.step_us, sizeof(r->step_us));
 		switch (msg.type) {
-		case CHILD_READY:
-			break;
 		case CHILD_STARTED:
 			s->started_us = now_us();
 			s->next_sample_us = s->started_us;
