@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/xattr.h>
@@ -29,6 +30,7 @@
 #include "base/strv.h"
 
 #define SUPERVISOR "supervisor"
+#define LEAF "box-" /* and the pid of the autoexp that made it */
 #define MAX_FILE (1 << 20)
 
 static const char *const controller_names[_CGROUP_CONTROLLER_MAX] = {
@@ -235,12 +237,34 @@ static int open_named(const char *path, struct sbx_err *err)
 	return TAKE_FD(fd);
 }
 
+/* Leaves of processes that are gone, killed before they could tidy up. */
+static void sweep(int parent_fd)
+{
+	cleanup_closedir DIR *d = NULL;
+	int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *e;
+	uint64_t pid;
+
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		fd_close(fd);
+		return;
+	}
+	while ((e = readdir(d))) {
+		const char *number = str_after(e->d_name, LEAF);
+
+		if (number && parse_u64(number, &pid) == 0 && pid && pid < INT_MAX &&
+		    kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+			unlinkat(parent_fd, e->d_name, AT_REMOVEDIR);
+	}
+}
+
 static int make_leaf(struct cgroup *cg)
 {
 	cleanup_buf struct buf b = BUF_INIT;
 	const char *there;
 
-	snprintf(cg->name, sizeof(cg->name), "box-%d", (int)getpid());
+	snprintf(cg->name, sizeof(cg->name), LEAF "%d", (int)getpid());
 	/* A leaf of this name belonged to a dead process whose pid is now ours. */
 	if (mkdirat(cg->parent_fd, cg->name, 0755) < 0 &&
 	    (errno != EEXIST || unlinkat(cg->parent_fd, cg->name, AT_REMOVEDIR) < 0 ||
@@ -287,6 +311,7 @@ int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *e
 		}
 	}
 	enable_controllers(ret->parent_fd);
+	sweep(ret->parent_fd);
 	r = make_leaf(ret);
 	if (r < 0) {
 		ret->parent_fd = fd_close(ret->parent_fd);
