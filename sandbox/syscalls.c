@@ -151,7 +151,11 @@ const struct syscall_rule syscall_rules[] = {
 	OWN_ONLY("sched_setparam", 0),
 	OWN_ONLY("sched_setscheduler", 0),
 	OWN_ONLY("setpriority", 1),
+	{ "setpriority", EPERM, { LOW32(0, PRIO_USER) } }, /* "mine" are all of the box */
 	OWN_ONLY("ioprio_set", 1),
+	/* "All of my user", with 0 for who, would include process 1. */
+	{ "setpriority", EPERM, { LOW32(0, PRIO_USER) } },
+	{ "ioprio_set", EPERM, { LOW32(0, 3) } },
 
 	/* Weaker address spaces. Asking with -1 has the top bit set and passes. */
 	PERSONA(ADDR_NO_RANDOMIZE),
