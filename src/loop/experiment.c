@@ -170,8 +170,13 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us, struct 
 	r = wait_for_end(t, stop, events, err);
 	if (r < 0)
 		return r;
-	if (trial_collect(t, ret, ret_box, err) < 0) {
-		*ret = (struct outcome){ .verdict = VERDICT_SETUP_ERROR };
+	if (trial_collect(t, ret, ret_box, stop->wish == STOP_NOW ? NULL : err) < 0) {
+		/* Asked to end before it could hear us, it left no record: our doing. */
+		*ret = (struct outcome){ .verdict = stop->wish == STOP_NOW ?
+							    VERDICT_INTERRUPTED :
+							    VERDICT_SETUP_ERROR };
+		snprintf(ret->reason, sizeof(ret->reason), "%s",
+			 stop->wish == STOP_NOW ? "stopped before it began" : "");
 		return 0;
 	}
 	if (ret->verdict == VERDICT_SETUP_ERROR) {
