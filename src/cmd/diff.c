@@ -72,8 +72,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		return command_usage(cmd, "give one experiment's number");
 	if (command_number(argv[0], &row.wanted) < 0)
 		return command_usage(cmd, "'%s' is not the number of an experiment", argv[0]);
-	if (view_open(&v, tag, view_take_row, &row, &err) < 0 ||
-	    (!row.found && view_no_row(&v, row.wanted, &err) < 0))
+	if (view_open(&v, tag, &err) < 0 || view_row(&v, &row, &err) < 0)
 		return command_fail(cmd, &err);
 	if (row.parent[0] && diff_commits(v.repo, row.parent, row.commit, v.campaign.target,
 					  &diff, &err) < 0)

@@ -108,8 +108,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (as_json)
 		table.json = json = json_array();
 	term_init(&table.term, stdout);
-	r = view_open(&v, tag, on_row, &table, &err);
-	if (r < 0)
+	if (view_open(&v, tag, &err) < 0 || view_rows(&v, on_row, &table, &err) < 0)
 		return command_fail(cmd, &err);
 	if (as_json)
 		return command_print_json(cmd, json);

@@ -141,7 +141,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
 	if (rest)
 		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
-	r = view_open(&v, tag, NULL, NULL, &err);
+	r = view_open(&v, tag, &err);
 	if (r == 0)
 		r = lock_peek(v.dir_fd, &holder, &err);
 	if (r < 0)

@@ -24,8 +24,7 @@ static char *written_tag(void)
 	return tag;
 }
 
-int view_open(struct view *v, const char *tag, campaign_row_fn fn, void *user,
-	      struct sbx_err *err)
+int view_open(struct view *v, const char *tag, struct sbx_err *err)
 {
 	cleanup_free char *written = NULL;
 	int r;
@@ -44,7 +43,7 @@ int view_open(struct view *v, const char *tag, campaign_row_fn fn, void *user,
 				   v->tag);
 	if (r < 0)
 		return journal_dir_open(repo_common_dir(v->repo), v->tag, false, &v->dir_fd, err);
-	r = campaign_load(v->dir_fd, fn, user, &v->campaign, NULL, err);
+	r = campaign_load(v->dir_fd, NULL, NULL, &v->campaign, NULL, err);
 	if (r == -ENOENT)
 		return sbx_err_wrap(err, r, "campaign %s has no journal", v->tag);
 	if (r < 0)
@@ -54,7 +53,17 @@ int view_open(struct view *v, const char *tag, campaign_row_fn fn, void *user,
 	return r < 0 ? r : pin_read_caps(v->dir_fd, v->config, err);
 }
 
-int view_take_row(const struct row *row, void *user, attr_unused struct sbx_err *err)
+/* A second reading: only after the first are the names of the metrics known. */
+int view_rows(struct view *v, campaign_row_fn fn, void *user, struct sbx_err *err)
+{
+	cleanup_free struct campaign *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return sbx_err_oom(err, "cmd");
+	return campaign_load(v->dir_fd, fn, user, c, NULL, err);
+}
+
+static int take_row(const struct row *row, void *user, attr_unused struct sbx_err *err)
 {
 	struct view_row *v = user;
 
@@ -79,7 +88,7 @@ int view_take_row(const struct row *row, void *user, attr_unused struct sbx_err 
 	return 0;
 }
 
-int view_no_row(const struct view *v, unsigned number, struct sbx_err *err)
+static int no_row(const struct view *v, unsigned number, struct sbx_err *err)
 {
 	const struct campaign *c = &v->campaign;
 
@@ -89,4 +98,11 @@ int view_no_row(const struct view *v, unsigned number, struct sbx_err *err)
 		return sbx_err_set(err, -ENOENT, "cmd", "campaign %s has no experiment yet", v->tag);
 	return sbx_err_set(err, -ENOENT, "cmd", "there is no experiment %04u; the last one of"
 			   " campaign %s is %04u", number, v->tag, c->experiments);
+}
+
+int view_row(struct view *v, struct view_row *row, struct sbx_err *err)
+{
+	int r = view_rows(v, take_row, row, err);
+
+	return r < 0 || row->found ? r : no_row(v, row->wanted, err);
 }

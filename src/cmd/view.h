@@ -23,18 +23,19 @@ struct view {
 /**
  * view_open() - find the campaign and read its journal
  * @tag:  --tag, or NULL: that of autoexp.yaml, else the only one there is
- * @fn:   called for every experiment that is over, may be NULL
  */
-int view_open(struct view *v, const char *tag, campaign_row_fn fn, void *user,
-	      struct sbx_err *err);
+int view_open(struct view *v, const char *tag, struct sbx_err *err);
 void view_close(struct view *v);
+
+/* Every experiment that is over, oldest first. */
+int view_rows(struct view *v, campaign_row_fn fn, void *user, struct sbx_err *err);
 
 #define cleanup_view cleanup(view_close)
 
 /* One experiment, copied out of the journal. */
 struct view_row {
 	unsigned wanted;
-	bool found;
+	bool found; /* inner part */
 	char time[32], commit[COMMIT_HEX + 1], parent[COMMIT_HEX + 1];
 	char description[JOURNAL_TEXT_MAX + 1], proposer[64];
 	bool has_outcome, has_metrics;
@@ -44,8 +45,5 @@ struct view_row {
 	bool has_incumbent;
 };
 
-/* A campaign_row_fn; user is a struct view_row whose .wanted is the number. */
-int view_take_row(const struct row *row, void *user, struct sbx_err *err);
-
-/* The sentence for a number that has no row. Return: -ENOENT */
-int view_no_row(const struct view *v, unsigned number, struct sbx_err *err);
+/* Fill @row by its .wanted. Return: 0; -ENOENT with what there is */
+int view_row(struct view *v, struct view_row *row, struct sbx_err *err);
