@@ -86,7 +86,8 @@ const char *results_describe(char *out, size_t size, const struct row *row)
 	add(&t, row->description);
 	while (t.len && t.out[t.len - 1] == ' ')
 		t.len--;
-	if ((row->decision->status == STATUS_CRASH || !row->metrics) && *row->decision->reason)
+	if ((row->decision->status == STATUS_CRASH || !row->metrics || !row->outcome) &&
+	    *row->decision->reason)
 		add_why(&t, row);
 	t.out[t.len] = '\0';
 
