@@ -9,7 +9,7 @@
  * file or an index without a pack, both of which git passes over.
  *
  * Many packs slow git down and make its "gc --auto" start (from 50), so that they are merged
- * in time. <common>/autoexp/packs lists those that are ours and small. It is a list of
+ * in time. <common>/autoexp/.packs lists those that are ours and small. It is a list of
  * suggestions, never synced: a name lost leaves a pack for the next "git gc", a name too
  * much is of a pack that git has merged already. Its lock keeps two campaigns apart. The
  * merged pack is durable before the first of its parts is removed, and is not listed again,
@@ -31,7 +31,7 @@
 static int open_list(struct repo *repo, int *ret, struct sbx_err *err)
 {
 	cleanup_free char *dir = str_printf("%s/autoexp", repo->common);
-	cleanup_free char *path = str_printf("%s/autoexp/packs", repo->common);
+	cleanup_free char *path = str_printf("%s/autoexp/.packs", repo->common);
 	cleanup_close int fd = -EBADF;
 	int r;
 
@@ -62,7 +62,7 @@ static int list_pack(struct repo *repo, const char *name, struct sbx_err *err)
 		return r;
 	r = fd_write_all(fd, line, strlen(line));
 	if (r < 0)
-		return sbx_err_errno(err, r, "repo", "cannot write %s/autoexp/packs",
+		return sbx_err_errno(err, r, "repo", "cannot write %s/autoexp/.packs",
 				     repo->common);
 	return 0;
 }
@@ -98,7 +98,7 @@ static int read_list(struct repo *repo, int fd, char ***ret, struct sbx_err *err
 
 	r = fd_read_all(fd, LIST_MAX, &text);
 	if (r < 0)
-		return sbx_err_errno(err, r, "repo", "cannot read %s/autoexp/packs",
+		return sbx_err_errno(err, r, "repo", "cannot read %s/autoexp/.packs",
 				     repo->common);
 	if (!text.len)
 		return 0;
@@ -213,7 +213,7 @@ int pack_merge(struct repo *repo, struct sbx_err *err)
 		return git_fail(err, r, "cannot merge packs in %s/objects", repo->common);
 	r = remove_packs(repo, names, git_packbuilder_name(pb), err);
 	if (r == 0 && ftruncate(fd, 0) < 0)
-		r = sbx_err_errno(err, -errno, "repo", "cannot empty %s/autoexp/packs",
+		r = sbx_err_errno(err, -errno, "repo", "cannot empty %s/autoexp/.packs",
 				  repo->common);
 	return r < 0 ? r : reopen_objects(repo, err);
 }
