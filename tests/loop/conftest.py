@@ -16,7 +16,8 @@ import time
 
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", "build")).resolve()
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", ROOT / "build")).resolve()
 AUTOEXP = BUILD / "src" / "autoexp"
 
 # The score is the distance of x from 50: a number in the target that can be improved.

@@ -134,7 +134,8 @@ case $(sed -n 's/^x = //p' params.txt) in
 41) kill -SEGV $$ ;;
 esac
 """
-    config = CONFIG.replace("wall: 20s", "wall: 2s") + """proposer:
+    config = CONFIG.replace("wall: 20s", "wall: 2s").replace(
+        "harness: sh evaluate.sh", "harness: [sh, evaluate.sh]") + """proposer:
   kind: builtin
   numbers: none
   pool:
@@ -148,7 +149,7 @@ esac
         ref = f"refs/autoexp/t/{number:04d}" if number else repo.git("rev-parse", "HEAD")
         x = repo.git("show", f"{ref}:params.txt").split(" = ")[1]
         by_target.setdefault(x, row)
-    for x, word in (("20", "oom"), ("30", "timeout"), ("40", "status 3"), ("41", "SEGV")):
+    for x, word in (("20", "oom"), ("30", "timeout"), ("40", "status 3"), ("41", "signal")):
         assert by_target[x]["status"] == "crash", by_target[x]
         assert by_target[x]["score"] == "0.0000"
         assert word in by_target[x]["description"], by_target[x]
