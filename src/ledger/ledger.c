@@ -137,13 +137,13 @@ int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err 
 
 static void note(struct ledger *l, const struct journal_info *info)
 {
-	const bool again[] = { l->results.rebuilt, l->log.rebuilt };
+	const bool results = l->results.rebuilt, log = l->log.rebuilt;
 
-	snprintf(l->notice, sizeof(l->notice), "%s%s%s%s%s%s", info->notice,
-		 *info->notice && (again[0] || again[1]) ? "; " : "",
-		 again[0] ? RESULTS_FILE : "", again[0] && again[1] ? " and " : "",
-		 again[1] ? BUDGET_FILE : "",
-		 again[0] || again[1] ? " did not match the journal and were made again" : "");
+	snprintf(l->notice, sizeof(l->notice), "%s%s%s%s%s", info->notice,
+		 *info->notice && (results || log) ? "; " : "",
+		 results ? RESULTS_FILE : log ? BUDGET_FILE : "",
+		 results && log ? " and " BUDGET_FILE : "",
+		 results || log ? " did not hold what the journal says: made again" : "");
 }
 
 int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err)

@@ -63,7 +63,7 @@ static void add_usage(struct campaign *c, uint64_t active_us, uint64_t compute_n
 static int apply_create(struct campaign *c, const struct journal_event *ev,
 			struct sbx_err *err)
 {
-	MUST(c, ev, !*c->created && ev->create.n_metrics >= 1 &&
+	MUST(c, ev, c->n_metrics == 0 && ev->create.n_metrics >= 1 &&
 			    ev->create.n_metrics <= METRICS_MAX);
 	COPY(c->tag, ev->create.tag);
 	COPY(c->base, ev->create.base);
