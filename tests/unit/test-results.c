@@ -40,8 +40,10 @@ static const char *describe(const char *description)
 {
 	static char out[RESULTS_TEXT_MAX + 1];
 	static const double metrics[2];
+	struct outcome o = { .verdict = VERDICT_OK };
 	struct decision d = { .status = STATUS_DISCARD, .reason = "worse" };
-	struct row row = { .description = description, .decision = &d, .metrics = metrics };
+	struct row row = { .description = description, .outcome = &o, .decision = &d,
+			   .metrics = metrics };
 
 	return results_describe(out, sizeof(out), &row);
 }
@@ -125,6 +127,19 @@ static void a_crash_says_why(void **state)
 	d.status = STATUS_DISCARD;
 	snprintf(d.reason, sizeof(d.reason), "not measurable");
 	assert_string_equal(results_describe(out, sizeof(out), &row), "(not measurable)");
+}
+
+static void a_duplicate_says_of_what(void **state)
+{
+	const double metrics[] = { 1.5, 7 };
+	struct decision d = { .status = STATUS_DISCARD, .reason = "same as 0001" };
+	struct row row = { .commit = HEX_A, .description = "again", .decision = &d,
+			   .metrics = metrics, .n_metrics = 2 };
+	cleanup_buf struct buf line = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(results_row(&line, &row), 0);
+	assert_string_equal(line.data, "aaaaaaaaaaaa\t1.5\t7\tdiscard\tagain (same as 0001)\n");
 }
 
 static void a_reason_is_never_cut_off_by_a_long_description(void **state)
@@ -359,6 +374,7 @@ int main(void)
 		cmocka_unit_test(descriptions_cannot_break_the_table),
 		cmocka_unit_test(no_byte_sequence_makes_a_second_line_or_column),
 		cmocka_unit_test(a_crash_says_why),
+		cmocka_unit_test(a_duplicate_says_of_what),
 		cmocka_unit_test(a_reason_is_never_cut_off_by_a_long_description),
 		T(rows_appear_as_they_are_decided),
 		T(a_right_file_is_left_alone),
