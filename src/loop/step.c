@@ -89,6 +89,24 @@ static int flush(struct attempt *a, struct sbx_err *err)
 
 /* --- the candidate file and the proposal --- */
 
+static int open_candidate(struct session *s)
+{
+	const int flags = O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(s->ledger.dir_fd, "candidate", flags);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	fd = openat(s->ledger.dir_fd, "candidate", flags | O_CREAT | O_EXCL, 0600);
+	/* Its name, too, has to outlast a power cut. */
+	if (fd < 0 || fsync(s->ledger.dir_fd) < 0) {
+		int r = -errno;
+
+		fd_close(fd);
+		return r;
+	}
+	return fd;
+}
+
 /* Written in place: a torn one is told by its name, and it can be made again from git. */
 static int write_candidate(struct session *s, const char *content, size_t len,
 			   struct sbx_err *err)
@@ -100,11 +118,9 @@ static int write_candidate(struct session *s, const char *content, size_t len,
 
 	if (!shown)
 		return sbx_err_oom(err, "loop");
-	fd = openat(s->ledger.dir_fd, "candidate",
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return sbx_err_errno(err, -errno, "loop", "cannot write the candidate");
-	r = fd_write_all(fd, content, len);
+	fd = open_candidate(s);
+	r = fd < 0 ? fd : fd_write_all(fd, content, len);
+	/* As executable as it is in the commit. */
 	if (r == 0 && (lstat(shown, &st) < 0 || fchmod(fd, st.st_mode & 0777) < 0 ||
 		       fdatasync(fd) < 0))
 		r = -errno;
@@ -157,7 +173,10 @@ static int check_name(struct attempt *a, const char *where, struct sbx_err *err)
 	return 0;
 }
 
-/* The content of the experiment in hand: from its commit, else from the candidate file. */
+/*
+ * The content of the experiment in hand: from its commit, and then the candidate file is
+ * made again from it; else from the candidate file.
+ */
 static int load_content(struct attempt *a, struct sbx_err *err)
 {
 	struct session *s = a->s;
@@ -168,13 +187,34 @@ static int load_content(struct attempt *a, struct sbx_err *err)
 		return 0;
 	if (a->commit[0]) {
 		r = repo_read(s->repo, a->commit, s->target, TARGET_BYTES_MAX, &a->content, err);
-		return r < 0 ? r : check_name(a, "its commit", err);
+		if (r == 0)
+			r = check_name(a, "its commit", err);
+		return r < 0 ? r : write_candidate(s, a->content.data, a->content.len, err);
 	}
 	r = file_read(s->ledger.dir_fd, "candidate", O_NOFOLLOW, TARGET_BYTES_MAX, &a->content);
 	if (r < 0)
-		return sbx_err_errno(err, r, "loop", "cannot read the candidate of experiment %04u",
-				     a->c->pending.number);
+		return sbx_err_errno(err, r, "loop", "cannot read the candidate");
 	return check_name(a, "the candidate file", err);
+}
+
+/*
+ * A candidate file that somebody removed or changed before it was committed: the experiment
+ * is used up, and ends as one without a valid edit.
+ */
+static int propose_without(struct attempt *a, struct sbx_err *err)
+{
+	char description[JOURNAL_TEXT_MAX + 1], proposer[sizeof(a->c->pending.proposer)];
+	struct journal_event *ev = add_event(a, JOURNAL_PROPOSE);
+
+	snprintf(description, sizeof(description), "%s", a->c->pending.description);
+	snprintf(proposer, sizeof(proposer), "%s", a->c->pending.proposer);
+	ev->propose.description = description;
+	ev->propose.content = "";
+	ev->propose.proposer = proposer;
+	a->has_content = false;
+	session_note(a->s, "the candidate of experiment %04u was lost before it was committed",
+		     a->c->pending.number);
+	return flush(a, err);
 }
 
 /* The commit the journal knows, or one made before its word came to the journal. */
@@ -580,14 +620,19 @@ static int run_to_outcome(struct attempt *a, struct loop_result *ret, struct sbx
 static int take_up(struct attempt *a, struct sbx_err *err)
 {
 	const struct pending *p = &a->c->pending;
+	struct sbx_err lost = { 0 };
 	struct journal_event *ev;
 	int r;
 
 	r = find_commit(a, err);
 	if (r < 0)
 		return r;
-	r = load_content(a, err);
-	if (r < 0)
+	r = load_content(a, &lost);
+	if (r < 0 && (a->commit[0] || (r != -ENOENT && r != -EBADMSG))) {
+		*err = lost;
+		return r;
+	}
+	if (r < 0 && (r = propose_without(a, err)) < 0)
 		return r;
 	if (p->stage == PENDING_PROPOSED)
 		return make_commit(a, err);
@@ -596,11 +641,6 @@ static int take_up(struct attempt *a, struct sbx_err *err)
 		a->has_outcome = true;
 		a->metrics = p->has_metrics ? p->metrics : NULL;
 		return 0;
-	}
-	if (a->has_content) {
-		r = write_candidate(a->s, a->content.data, a->content.len, err);
-		if (r < 0)
-			return r;
 	}
 	if (p->stage != PENDING_RUNNING)
 		return 0;
