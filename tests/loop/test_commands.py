@@ -3,6 +3,7 @@
 
 import json
 import os
+import pty
 import time
 
 import pytest
@@ -157,6 +158,32 @@ def test_reaching_outside_must_be_accepted_once(new_repo, reach):
     repo.write("autoexp.yaml", CONFIG + reach + "# another version\n")
     repo.tag = "v"
     repo.autoexp("run", status=2)
+
+
+def test_asks_on_a_terminal(new_repo):
+    for answer, status in ((b"n\n", 2), (b"y\n", 0)):
+        repo = new_repo(f"repo-{status}")
+        repo.standard(config=CONFIG + "env: [LANG]\n")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(repo.path)
+            os.execve(repo.command("run")[0], repo.command("run", "--max-experiments", 1),
+                      repo.env)
+        shown = b""
+        answered = False
+        while True:
+            try:
+                part = os.read(terminal, 65536)
+            except OSError:
+                break
+            shown += part
+            if b"[y/N]" in shown and not answered:
+                answered = True
+                os.write(terminal, answer)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status, shown
+        os.close(terminal)
+        assert b"env: LANG" in shown
+        assert repo.truth.exists() == (status == 0)
 
 
 def test_staying_inside_needs_no_question(new_repo):

@@ -124,6 +124,31 @@ def repo_events(repo):
     return repo.events() if (repo.truth / "journal.jsonl").exists() else []
 
 
+def test_candidate_lost_before_its_commit(new_repo):
+    repo = new_repo()
+    repo.standard()
+    repo.autoexp("run", "--max-experiments", 1)
+    # A journal as a kill right behind the proposal leaves it, and no candidate.
+    process = repo.start("run", "--max-experiments", 3)
+    wait_for(lambda: in_stage(repo, "propose", 2), what="proposal 2")
+    process.kill()
+    process.communicate()
+    lines = (repo.truth / "journal.jsonl").read_text().splitlines(keepends=True)
+    cut = [i for i, line in enumerate(lines) if '"propose","n":2' in line][-1]
+    (repo.truth / "journal.jsonl").write_text("".join(lines[:cut + 1]))
+    repo.git("update-ref", "-d", "refs/autoexp/t/0002")
+    (repo.truth / "candidate").unlink()
+    repo.git("update-ref", "refs/heads/autoexp/t",
+             [e["commit"] for e in repo.events() if e["event"] == "advance"][-1]
+             if "advance" in {e["event"] for e in repo.events()}
+             else repo.git("rev-parse", "HEAD"))
+    done = repo.autoexp("run", "--max-experiments", 3)
+    assert "lost" in done.stderr
+    rows = repo.consistent()
+    assert len(rows) == 4 and rows[2]["status"] == "crash"
+    assert "no-edit" in rows[2]["description"] or "no valid edit" in rows[2]["description"]
+
+
 def test_second_supervisor_is_refused(new_repo):
     repo = new_repo()
     repo.standard(harness=SCORE + "sleep 2\n")

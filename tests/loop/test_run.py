@@ -254,3 +254,20 @@ def test_target_may_be_written_in_place_but_nothing_else(new_repo):
     assert float(repo.rows()[0]["score"]) == 1
     assert repo.run_json(0)["box"]["target_changed"] is True
     assert repo.best() == "x = 10"
+
+
+def test_what_only_the_working_tree_has_is_named(new_repo, tmp_path):
+    inner = new_repo("inner")
+    inner.write("file", "1\n")
+    inner.commit()
+    repo = new_repo()
+    repo.write("weights.bin", "version https://git-lfs.github.com/spec/v1\n"
+               f"oid sha256:{'0' * 64}\nsize 12345\n")
+    repo.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner.path),
+             "module")
+    repo.standard()
+    done = repo.autoexp("run", "--max-experiments", 1)
+    assert "weights.bin" in done.stderr and "show: [weights.bin]" in done.stderr
+    assert "module" in done.stderr and "show: [module]" in done.stderr
+    assert len(repo.consistent()) == 2
