@@ -28,7 +28,8 @@ static int above_stdio(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-static int make_pipe(int *ret_read, int *ret_write)
+/* The command owns its end, or, as root, it could not open /dev/stdout anew. */
+static int make_pipe(const struct idmap *map, int *ret_read, int *ret_write)
 {
 	int r;
 
@@ -37,7 +38,11 @@ static int make_pipe(int *ret_read, int *ret_write)
 		return r;
 	*ret_read = above_stdio(*ret_read);
 	*ret_write = above_stdio(*ret_write);
-	return *ret_read < 0 || *ret_write < 0 ? -EMFILE : fd_nonblock(*ret_read, true);
+	if (*ret_read < 0 || *ret_write < 0)
+		return -EMFILE;
+	if (map->root && fchown(*ret_write, map->uid, map->gid) < 0)
+		return -errno;
+	return fd_nonblock(*ret_read, true);
 }
 
 static int explain_clone(int r, const struct child_args *args, struct sbx_err *err)
@@ -126,10 +131,10 @@ static int make_channels(struct child_args *args, struct spawn *s, int stdin_fd,
 	close_later[0] = args->stdio[0];
 	if (args->stdio[0] < 0)
 		return -EMFILE;
-	r = make_pipe(&s->stdout_fd, &args->stdio[1]);
+	r = make_pipe(&args->map, &s->stdout_fd, &args->stdio[1]);
 	close_later[1] = args->stdio[1];
 	if (r == 0)
-		r = make_pipe(&s->stderr_fd, &args->stdio[2]);
+		r = make_pipe(&args->map, &s->stderr_fd, &args->stdio[2]);
 	close_later[2] = args->stdio[2];
 	if (r == 0)
 		r = fd_pipe(&args->lifeline_fd, &s->lifeline_fd);
