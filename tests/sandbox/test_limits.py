@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every limit holds, its verdict comes from evidence, and nothing of the box is left."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from conftest import (HARD, IN_VM, gone_within, hard_only, payload, processes_marked,
+                      soft_only)
+
+MIB = 1 << 20
+
+
+def limit(box, name):
+    return box.record["limits"][name]
+
+
+# --- memory ------------------------------------------------------------------------------
+
+
+@hard_only
+@pytest.mark.parametrize("way", ["self", "child", "shm", "memfd", "shared"])
+def test_memory_hog_is_oom_by_the_kernels_own_count(exec_box, way):
+    """Also where the parent of the hog waits for it and exits 0, and for files in memory."""
+    box = exec_box(payload("hog"), way, 200, options=["--memory", "64M", "--wall", "30s"])
+    assert box.record["verdict"] == "oom", box
+    assert box.status == 137
+    assert box.record["evidence"]["memory.events"]["oom_kill"] >= 1
+    assert 32 * MIB < box.record["memory_peak_bytes"] <= 64 * MIB
+    assert limit(box, "memory") == {"value": 64 * MIB, "enforced_by": "cgroup2", "hit": True}
+    assert box.record["enforcement"] == "cgroup2"
+    assert "touched" not in box.stdout
+    assert "oom" in box.stderr
+
+
+@soft_only
+@pytest.mark.parametrize("way", ["self", "child", "shm", "shared"])
+def test_watchdog_ends_a_memory_hog(exec_box, way):
+    box = exec_box(payload("hog"), way, 600, options=["--memory", "64M", "--wall", "30s"])
+    assert box.record["verdict"] == "oom", box
+    assert box.status == 137
+    assert limit(box, "memory") == {"value": 64 * MIB, "enforced_by": "watchdog", "hit": True}
+    assert box.record["enforcement"] == "soft"
+    assert box.record["evidence"]["kill"]["by"] == "memory watchdog"
+    assert box.record["memory_peak_bytes"] > 64 * MIB
+    assert "soft" in box.stderr
+
+
+def test_memory_below_the_limit_is_no_oom(exec_box):
+    box = exec_box("sh", "-c", f"timeout 1 {payload('hog')} self 24",
+                   options=["--memory", "64M", "--show", os.path.dirname(payload("hog"))])
+    assert (box.record["verdict"], box.status) == ("exit", 124), box
+    assert "touched 24 MiB" in box.stdout
+    assert not limit(box, "memory")["hit"]
+    assert 24 * MIB <= box.record["memory_peak_bytes"] <= 64 * MIB
+
+
+@hard_only
+def test_memory_too_small_to_start_is_no_verdict_about_the_command(exec_box):
+    box = exec_box("python3", "-c", "x = 'a' * (1 << 28)", options=["--memory", "4M"])
+    assert box.record["verdict"] in ("oom", "setup-error"), box
+    assert box.status == (137 if box.record["verdict"] == "oom" else 125)
+
+
+# --- processes ---------------------------------------------------------------------------
+
+
+def test_fork_bomb_stays_within_its_box(exec_box):
+    process, record = exec_box.start(payload("bomb"), "endless",
+                                     options=["--pids", 64, "--wall", "2s"])
+    most = 0
+    while process.poll() is None:
+        most = max(most, len(processes_marked(exec_box.mark)))
+        time.sleep(0.2)
+    process.communicate()
+    # 64, process 1 of the box, and autoexp itself.
+    assert 32 < most <= 66
+    assert process.returncode == 124
+    assert processes_marked(exec_box.mark) == []
+    assert record.exists()
+
+
+@pytest.mark.parametrize("kind", ["count", "threads"])
+def test_pids_counts_processes_and_threads(exec_box, kind):
+    box = exec_box(payload("bomb"), kind, 500, options=["--pids", 20])
+    assert (box.record["verdict"], box.status) == ("ok", 0), box
+    # The bomb itself is one of the 20.
+    assert box.stdout == "started 19 EAGAIN\n"
+    assert limit(box, "pids")["value"] == 20
+    if HARD:
+        assert limit(box, "pids")["enforced_by"] == "cgroup2"
+        assert limit(box, "pids")["hit"]
+        assert box.record["evidence"]["pids.events"]["max"] >= 1
+
+
+def test_one_process_is_enough_for_one_command(exec_box):
+    box = exec_box("true", options=["--pids", 1])
+    assert (box.record["verdict"], box.status) == ("ok", 0), box
+
+
+# --- time --------------------------------------------------------------------------------
+
+
+def test_sleep_is_ended_at_the_wall_limit(exec_box):
+    box = exec_box("sleep", "infinity", options=["--wall", "2s"])
+    assert (box.record["verdict"], box.status) == ("timeout", 124), box
+    assert limit(box, "wall") == {"value": 2000000, "enforced_by": "supervisor", "hit": True}
+    assert 2000000 <= box.record["wall_us"] < 2500000
+    assert 2.0 <= box.seconds < 2.5
+    kill = box.record["evidence"]["kill"]
+    assert (kill["by"], kill["signal"]) == ("wall limit", "SIGKILL")
+    assert kill["at_us"] >= 2000000
+
+
+@pytest.mark.parametrize("script", [
+    "trap '' TERM INT HUP QUIT; while :; do sleep 9; done",
+    "kill -STOP $$",
+])
+def test_the_wall_limit_needs_nobodys_consent(exec_box, script):
+    box = exec_box("sh", "-c", script, options=["--wall", "1s"])
+    assert (box.record["verdict"], box.status) == ("timeout", 124), box
+    assert box.record["wall_us"] < 2000000
+
+
+def test_daemon_dies_with_the_time_out(exec_box):
+    process, record = exec_box.start(payload("daemon"), "stay", options=["--wall", "1s"],
+                                     text=True)
+    assert process.stdout.readline() == "daemon runs\n"
+    assert len(processes_marked(exec_box.mark)) >= 3
+    while not record.exists():
+        assert process.poll() is None or record.exists()
+        time.sleep(0.005)
+    # The verdict is written: from now on nothing but autoexp may be there.
+    left = [pid for pid, _ in processes_marked(exec_box.mark) if pid != process.pid]
+    assert left == []
+    process.communicate()
+    assert process.returncode == 124
+
+
+def test_daemon_dies_when_its_parent_exits(exec_box):
+    box = exec_box(payload("daemon"), "leave", options=["--wall", "20s"])
+    assert (box.record["verdict"], box.status, box.stdout) == ("ok", 0, "daemon runs\n"), box
+    assert processes_marked(exec_box.mark) == []
+    assert box.seconds < 10
+
+
+def test_cpu_time_counts_the_whole_tree(exec_box):
+    box = exec_box(payload("spin"), 3, 20000, options=["--cpu-time", "1s", "--wall", "15s"])
+    assert (box.record["verdict"], box.status) == ("cpu-limit", 124), box
+    assert limit(box, "cpu_time") == {"value": 1000000, "enforced_by": "supervisor",
+                                      "hit": True}
+    assert 1000000 <= box.record["cpu_us"] < 2000000
+
+
+def test_sleep_uses_no_cpu_time(exec_box):
+    box = exec_box("sleep", "1", options=["--cpu-time", "900ms"])
+    assert (box.record["verdict"], box.status) == ("ok", 0), box
+
+
+@hard_only
+def test_half_a_cpu_is_half_a_cpu(exec_box):
+    box = exec_box(payload("spin"), 2, 4000, options=["--cpus", "0.5", "--wall", "30s"])
+    assert box.record["verdict"] == "ok", box
+    assert limit(box, "cpus") == {"value": 500, "enforced_by": "cgroup2", "hit": True}
+    assert 0.35 < box.record["cpu_us"] / box.record["wall_us"] < 0.65
+
+
+@soft_only
+def test_without_the_kernel_only_whole_cpus(exec_box):
+    box = exec_box("nproc", options=["--cpus", "1"])
+    assert (box.status, box.stdout) == (0, "1\n"), box
+    assert limit(box, "cpus")["enforced_by"] == "affinity"
+
+    box = exec_box("true", options=["--cpus", "0.5"])
+    assert box.status == 125
+    assert "whole number of CPUs" in box.stderr
+
+
+# --- output ------------------------------------------------------------------------------
+
+FLOOD = (20 if IN_VM else 100) * MIB
+
+
+def test_output_is_capped_without_blocking(exec_box):
+    box = exec_box("sh", "-c", f"yes | head -c {FLOOD}; echo done >&2",
+                   options=["--output", "1M"])
+    assert (box.record["verdict"], box.status) == ("ok", 0), box.stderr
+    assert len(box.stdout) + len(box.stderr.partition("autoexp exec:")[0]) == MIB
+    assert box.record["output_bytes"] == FLOOD + len("done\n")
+    assert box.record["output_dropped_bytes"] == box.record["output_bytes"] - MIB
+    assert limit(box, "output")["hit"]
+
+
+def test_output_below_the_cap_is_complete(exec_box):
+    box = exec_box("seq", "1", "20000", options=["--output", "1M"])
+    assert box.stdout == "".join(f"{i}\n" for i in range(1, 20001))
+    assert box.record["output_bytes"] == len(box.stdout)
+    assert box.record["output_dropped_bytes"] == 0
+    assert not limit(box, "output")["hit"]
+
+
+def test_a_reader_that_does_not_read_delays_no_limit(exec_box):
+    process, record = exec_box.start("yes", options=["--wall", "1s", "--output", "1G"])
+
+    def running():
+        return [line for _, line in processes_marked(exec_box.mark) if line.startswith("yes")]
+
+    time.sleep(0.5)
+    assert running()
+    assert gone_within(2, running) == []
+    # Only now the reader wakes up; what was printed before the end is still there.
+    stdout, _ = process.communicate(timeout=20)
+    assert process.returncode == 124
+    assert set(stdout) == set(b"y\n")
+    kill = json.loads(record.read_text())["evidence"]["kill"]
+    assert (kill["by"], kill["at_us"] < 1500000) == ("wall limit", True)
+
+
+def test_a_reader_that_leaves_costs_its_output_only(exec_box):
+    process, record = exec_box.start("sh", "-c", "seq 1 300000; echo end >&2; exit 3")
+    process.stdout.read(10)
+    process.stdout.close()
+    stderr = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 3
+    assert stderr.startswith(b"end\n")
+    assert '"verdict":"exit"' in record.read_text()
+
+
+def test_output_to_a_file_a_terminal_less_shell_and_dev_stdout(exec_box, tmp_path):
+    with open(tmp_path / "out", "wb") as out:
+        process, _ = exec_box.start("sh", "-c", "echo a; echo b >/dev/stdout; echo c >&2",
+                                    stdout=out, stderr=subprocess.STDOUT)
+        assert process.wait(timeout=30) == 0
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert sorted(lines[:3]) == ["a", "b", "c"]
+
+
+# --- scratch -----------------------------------------------------------------------------
+
+
+def test_scratch_is_capped_by_bytes_over_all_its_directories(exec_box):
+    found = exec_box.facts("fill", "bytes", "/tmp", "/dev/shm", "/home/autoexp",
+                           options=["--scratch", "4M"])
+    sizes = {name: value.split() for name, value in found.items()}
+    assert all(errno == "ENOSPC" for _, errno in sizes.values()), found
+    total = sum(int(n) for n, _ in sizes.values())
+    assert 3.5 * MIB < total <= 4 * MIB
+
+
+def test_scratch_is_capped_by_inodes(exec_box):
+    found = exec_box.facts("fill", "inodes", "/tmp", "/dev/shm", "/home/autoexp",
+                           options=["--scratch", "4M"])
+    sizes = {name: value.split() for name, value in found.items()}
+    assert all(errno == "ENOSPC" for _, errno in sizes.values()), found
+    assert 100 < sum(int(n) for n, _ in sizes.values()) < 2000
+
+
+def test_out_is_capped_by_itself(exec_box):
+    found = exec_box.facts("fill", "bytes", "/tmp", "/out",
+                           options=["--scratch", "2M", "--out", "1M"])
+    assert found["/out"].split()[1] == "ENOSPC"
+    assert 0.9 * MIB < int(found["/out"].split()[0]) <= MIB
+    assert int(found["/tmp"].split()[0]) > MIB
+
+
+@hard_only
+def test_scratch_counts_as_memory(exec_box):
+    box = exec_box(payload("fill"), "bytes", "/tmp",
+                   options=["--scratch", "256M", "--memory", "32M"])
+    assert (box.record["verdict"], box.status) == ("oom", 137), box
+
+
+# --- all of them ---------------------------------------------------------------------------
+
+
+def test_limits_that_were_not_given_hold_too(exec_box):
+    box = exec_box("true")
+    limits = box.record["limits"]
+    assert {name: entry["value"] for name, entry in limits.items()} == {
+        "wall": 600 * 10**6, "memory": 2 << 30, "pids": 256, "scratch": 512 * MIB,
+        "out": 1 << 30, "output": 16 * MIB}
+    assert all(not entry["hit"] for entry in limits.values())
+    assert limits["memory"]["enforced_by"] == ("cgroup2" if HARD else "watchdog")
+    assert box.record["enforcement"] == ("cgroup2" if HARD else "soft")
+
+
+@soft_only
+@pytest.mark.parametrize("options", [[], ["--memory", "64M"], ["--pids", "10"]])
+def test_what_cannot_be_enforced_is_refused_with_the_remedy(exec_box, options):
+    box = exec_box("sh", "-c", "echo ran", options=options, soft=False)
+    assert box.status == 125
+    assert box.stdout == ""
+    assert box.record["verdict"] == "setup-error"
+    assert "cannot be enforced on this host" in box.stderr
+    assert "--soft-limits" in box.stderr
+    assert "\n" not in box.record["reason"]
+
+
+def test_many_boxes_do_not_disturb_each_other(exec_box):
+    script = "echo $0 >/tmp/x; echo $0 >/dev/shm/x; sleep 1; cat /tmp/x /dev/shm/x; ls /proc"
+    started = [exec_box.start("sh", "-c", script, str(i), text=True) for i in range(20)]
+    for i, (process, _) in enumerate(started):
+        stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stderr
+        lines = stdout.splitlines()
+        assert lines[:2] == [str(i), str(i)]
+        # Process 1, the shell and ls.
+        assert sum(line.isdigit() for line in lines[2:]) == 3
