@@ -18,11 +18,12 @@
 
 #include "base/parse.h"
 #include "base/strv.h"
+#include "repo/fork.h"
 #include "repo/pack.h"
 #include "repo/ref.h"
 
 #define MESSAGE_MAX 8192
-#define PACK_REFS_EVERY 200
+#define PACK_REFS_EVERY 64 /* libgit2 reads each loose reference whenever it writes a pack */
 
 /*
  * Length of the UTF-8 sequence at @s, at most @n bytes; 0 where it is none: stray bytes,
@@ -340,6 +341,21 @@ int commit_drop(struct repo *repo, const char *tag, unsigned number, const char 
 	return 0;
 }
 
+static int compress(void *data, struct sbx_err *err)
+{
+	struct repo *repo = data;
+	git_refdb *refdb = NULL;
+	int r;
+
+	r = git_repository_refdb(&refdb, repo->git);
+	if (r == 0)
+		r = git_refdb_compress(refdb);
+	git_refdb_free(refdb);
+	if (r < 0)
+		return git_fail(err, r, "cannot pack the references of %s", repo->common);
+	return 0;
+}
+
 /*
  * References of a single worktree (bisect, rewritten, worktree) must not be packed; libgit2
  * packs them too, unlike git. While there are any, packing waits.
@@ -347,8 +363,6 @@ int commit_drop(struct repo *repo, const char *tag, unsigned number, const char 
 static int pack_refs(struct repo *repo, struct sbx_err *err)
 {
 	static const char *const private[] = { "bisect", "rewritten", "worktree" };
-	git_refdb *refdb = NULL;
-	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
 		cleanup_free char *dir = str_printf("%s/refs/%s", repo->common, private[i]);
@@ -358,13 +372,7 @@ static int pack_refs(struct repo *repo, struct sbx_err *err)
 		if (access(dir, F_OK) == 0)
 			return 0;
 	}
-	r = git_repository_refdb(&refdb, repo->git);
-	if (r == 0)
-		r = git_refdb_compress(refdb);
-	git_refdb_free(refdb);
-	if (r < 0)
-		return git_fail(err, r, "cannot pack the references of %s", repo->common);
-	return 0;
+	return fork_run(compress, repo, "packing references", err);
 }
 
 int commit_tidy(struct repo *repo, unsigned number, struct sbx_err *err)

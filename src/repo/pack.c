@@ -20,9 +20,11 @@
 #include <git2/sys/mempack.h>
 #include <git2/sys/repository.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/strv.h"
+#include "repo/fork.h"
 
 #define MERGE_AT 32
 #define LIST_MAX (1024 * 1024)
@@ -189,18 +191,11 @@ static int reopen_objects(struct repo *repo, struct sbx_err *err)
 	return 0;
 }
 
-int pack_merge(struct repo *repo, struct sbx_err *err)
+static int merge(struct repo *repo, int fd, char **names, struct sbx_err *err)
 {
 	cleanup_git(packbuilder) git_packbuilder *pb = NULL;
-	cleanup_strv char **names = NULL;
-	cleanup_close int fd = -EBADF;
 	int r;
 
-	r = open_list(repo, &fd, err);
-	if (r == 0)
-		r = read_list(repo, fd, &names, err);
-	if (r < 0 || strv_len(names) < MERGE_AT)
-		return r;
 	r = git_packbuilder_new(&pb, repo->git);
 	if (r < 0)
 		return git_fail(err, r, "cannot make a pack");
@@ -213,7 +208,40 @@ int pack_merge(struct repo *repo, struct sbx_err *err)
 		return git_fail(err, r, "cannot merge packs in %s/objects", repo->common);
 	r = remove_packs(repo, names, git_packbuilder_name(pb), err);
 	if (r == 0 && ftruncate(fd, 0) < 0)
-		r = sbx_err_errno(err, -errno, "repo", "cannot empty %s/autoexp/.packs",
+		r = sbx_err_errno(err, -errno, "repo", "cannot empty %s/autoexp/packs",
 				  repo->common);
+	return r;
+}
+
+/* Another campaign may have merged them since they were counted: the lock is held from here. */
+static int merge_aside(void *data, struct sbx_err *err)
+{
+	cleanup_strv char **names = NULL;
+	cleanup_close int fd = -EBADF;
+	struct repo *repo = data;
+	int r;
+
+	r = open_list(repo, &fd, err);
+	if (r == 0)
+		r = read_list(repo, fd, &names, err);
+	return r < 0 || !names ? r : merge(repo, fd, names, err);
+}
+
+int pack_merge(struct repo *repo, struct sbx_err *err)
+{
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+	int r;
+
+	r = open_list(repo, &fd, err);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return sbx_err_errno(err, -errno, "repo", "cannot look at %s/autoexp/packs",
+				     repo->common);
+	if (st.st_size < MERGE_AT * (NAME_LEN + 1))
+		return 0;
+	fd = fd_close(fd);
+	r = fork_run(merge_aside, repo, "merging packs", err);
 	return r < 0 ? r : reopen_objects(repo, err);
 }

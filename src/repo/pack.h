@@ -18,6 +18,6 @@ int pack_finish(struct repo *repo, git_packbuilder *pb, struct sbx_err *err);
 /**
  * pack_merge() - make one pack of the small ones that pack_finish() wrote
  *
- * Does nothing while they are few.
+ * Does nothing while they are few. The work is done in a child.
  */
 int pack_merge(struct repo *repo, struct sbx_err *err);

@@ -78,12 +78,11 @@ static int set_options(void)
 	if (r == 0)
 		r = git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 1);
 	if (r == 0)
-		r = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(1024 * 1024));
+		r = git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(16 * 1024));
 	if (r == 0)
-		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(1024 * 1024));
+		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(256 * 1024));
 	if (r == 0)
-		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
-				     (size_t)(4 * 1024 * 1024));
+		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(1024 * 1024));
 	if (r == 0)
 		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, (size_t)16);
 	if (r == 0)

@@ -19,13 +19,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <git2.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/strv.h"
+#include "repo/fork.h"
 #include "repo/git.h"
 #include "repo/manifest.h"
 
@@ -386,51 +384,15 @@ static int clear_old(const char *dir, struct sbx_err *err)
 	return 0;
 }
 
-static void attr_noreturn child(struct maker *m, int fd, pid_t parent)
+static int make_aside(void *data, struct sbx_err *err)
 {
-	struct sbx_err err = { 0 };
+	struct maker *m = data;
 	int r;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
 	umask(0);
-	m->err = &err;
-	r = manifest_begin(&m->manifest, m->dir, m->key, &err);
-	if (r == 0)
-		r = make(m);
-	err.code = r;
-	_exit(fd_write_all(fd, &err, sizeof(err)) < 0);
-}
-
-static int run_child(struct maker *m, struct sbx_err *err)
-{
-	cleanup_close int in = -EBADF, out = -EBADF;
-	cleanup_buf struct buf report = BUF_INIT;
-	struct sbx_err theirs;
-	pid_t parent = getpid(), pid;
-	int r, status = 0;
-
-	r = fd_pipe(&in, &out);
-	if (r < 0)
-		return sbx_err_errno(err, r, "checkout", "cannot make a pipe");
-	pid = fork();
-	if (pid < 0)
-		return sbx_err_errno(err, -errno, "checkout", "cannot start a process");
-	if (pid == 0)
-		child(m, out, parent);
-	out = fd_close(out);
-	r = fd_read_all(in, sizeof(theirs), &report);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0 || report.len != sizeof(theirs))
-		return sbx_err_set(err, -EIO, "checkout",
-				   "the process that writes %s ended early (wait status %d)",
-				   m->dir, status);
-	memcpy(&theirs, report.data, sizeof(theirs));
-	if (theirs.code < 0)
-		return sbx_err_set(err, theirs.code, "checkout", "%s", theirs.msg);
-	return 0;
+	m->err = err;
+	r = manifest_begin(&m->manifest, m->dir, m->key, err);
+	return r < 0 ? r : make(m);
 }
 
 static int wrong_mount(struct sbx_err *err, const struct checkout_mount *mount,
@@ -536,7 +498,7 @@ int checkout_make(struct repo *repo, const char *commit, const char *dir,
 	if (r < 0 && r != -ENOENT)
 		return sbx_err_errno(err, r, "checkout", "cannot read the checkout %s", dir);
 	r = clear_old(dir, err);
-	return r < 0 ? r : run_child(&m, err);
+	return r < 0 ? r : fork_run(make_aside, &m, "the private checkout", err);
 }
 
 int checkout_verify(const char *commit, const char *dir, char **ret_what,
