@@ -17,14 +17,14 @@
 #include <string.h>
 
 #define BODIES      24
-#define STEPS       4000
-#define MATRIX      256
+#define STEPS       3000
+#define MATRIX      320
 #define IMAGE_W     512
 #define IMAGE_H     384
-#define BLUR_ROUNDS 15
-#define TEXT_BYTES  (768 * 1024)
-#define RECORDS     250000
-#define SUM_TERMS   500000
+#define BLUR_ROUNDS 40
+#define TEXT_BYTES  (384 * 1024)
+#define RECORDS     100000
+#define SUM_TERMS   200000
 
 static uint32_t random_next(uint32_t *state)
 {
