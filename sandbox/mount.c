@@ -347,8 +347,6 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	snprintf(dir, sizeof(dir), "%.*s", (int)(name - op->dest - 1), op->dest);
 	if (mkdir(SCRATCH "/target", 0755) < 0 || copy_content(plan->target_fd, copy) < 0)
 		return fail(err, "cannot copy the target", op->dest);
-	if (make_point(op->dest, false) < 0)
-		return fail(err, "cannot mount the target", op->dest);
 	if (overlay) {
 		r = keep_siblings(dir, name, err);
 		if (r < 0)
@@ -392,6 +390,14 @@ static int do_seal(const struct op *op, struct sbx_err *err)
 	return 0;
 }
 
+static int do_hide(int *ret_scratch, struct sbx_err *err)
+{
+	*ret_scratch = open(SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_scratch < 0 || umount2(SCRATCH, MNT_DETACH) < 0 || rmdir(SCRATCH) < 0)
+		return fail(err, "cannot hide", SCRATCH);
+	return 0;
+}
+
 static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
 		     struct mount_handles *handles, struct sbx_err *err)
 {
@@ -420,10 +426,16 @@ static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
 		return do_scratch(op, i, err);
 	case OP_OUT:
 		return do_tmpfs(op->dest, plan->out_bytes, "755", err);
-	case OP_TARGET:
-		return do_target(plan, op, &handles->target, err);
+	case OP_POINT:
+		if (make_point(op->dest, false) < 0)
+			return fail(err, "cannot make a place for the target", op->dest);
+		return 0;
 	case OP_SEAL:
 		return do_seal(op, err);
+	case OP_TARGET:
+		return do_target(plan, op, &handles->target, err);
+	case OP_HIDE:
+		return do_hide(&handles->scratch, err);
 	}
 	return sbx_err_set(err, -EINVAL, "mount", "unknown operation %d", (int)op->type);
 }
@@ -480,15 +492,8 @@ int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_er
 		r = do_tmpfs(SCRATCH, plan->scratch_bytes, "700", err);
 	if (r == 0)
 		r = make_empty(err);
-	for (unsigned i = 0; r == 0 && i < plan->n; i++) {
-		/* The first seal ends the time in which the root can be written. */
-		if (plan->ops[i].type == OP_SEAL && handles.scratch < 0) {
-			handles.scratch = open(SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
-			if (umount2(SCRATCH, MNT_DETACH) < 0 || rmdir(SCRATCH) < 0)
-				return fail(err, "cannot hide", SCRATCH);
-		}
+	for (unsigned i = 0; r == 0 && i < plan->n; i++)
 		r = carry_out(plan, i, proc, &handles, err);
-	}
 	if (r < 0)
 		return r;
 	*ret = handles;

@@ -248,14 +248,8 @@ static int add_show(struct plan *p, const char *path, struct sbx_err *err)
 	return r < 0 ? r : add_shown(p, "show", path, path, OP_OWNED, err);
 }
 
-static int add_job(struct plan *p, const struct sbx_policy *policy, const struct sbx_job *job,
-		   struct sbx_err *err)
+static int add_job(struct plan *p, const struct sbx_job *job, struct sbx_err *err)
 {
-	static const unsigned target_flags[_SBX_TARGET_MAX] = {
-		[SBX_TARGET_OVERLAY] = OP_OVERLAY,
-		[SBX_TARGET_RO] = OP_READONLY,
-	};
-	struct op target = { .type = OP_TARGET, .flags = target_flags[policy->target] };
 	int r = 0;
 
 	if (job->view_path)
@@ -272,22 +266,32 @@ static int add_job(struct plan *p, const struct sbx_policy *policy, const struct
 	r = check_path("target", job->target_path, err);
 	if (r == 0)
 		r = guard(p, job->target_path, err);
-	if (r == 0)
-		r = add(p, target, job->target_path, NULL, NULL, err);
-	return r;
+	return r < 0 ? r : add_op(p, OP_POINT, job->target_path, 0, err);
 }
 
-static int add_seals(struct plan *p, struct sbx_err *err)
+/*
+ * The end, in this order: guards are sealed before the target may cover one of them, and the
+ * root last, for the scratch directory's place is removed from it.
+ */
+static int add_end(struct plan *p, const struct sbx_policy *policy, const struct sbx_job *job,
+		   struct sbx_err *err)
 {
+	static const unsigned target_flags[_SBX_TARGET_MAX] = {
+		[SBX_TARGET_OVERLAY] = OP_OVERLAY,
+		[SBX_TARGET_RO] = OP_READONLY,
+	};
+	struct op target = { .type = OP_TARGET, .flags = target_flags[policy->target] };
 	size_t n = p->n;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (p->ops[i].type == OP_TMPFS)
 			r = add_op(p, OP_SEAL, p->ops[i].dest, 0, err);
+	if (r == 0 && job->target_path)
+		r = add(p, target, job->target_path, NULL, NULL, err);
 	if (r == 0)
-		r = add_op(p, OP_SEAL, "/", 0, err);
-	return r;
+		r = add_op(p, OP_HIDE, "/", 0, err);
+	return r < 0 ? r : add_op(p, OP_SEAL, "/", 0, err);
 }
 
 int plan_new(const struct sbx_policy *policy, const struct sbx_job *job, struct plan **ret,
@@ -304,9 +308,9 @@ int plan_new(const struct sbx_policy *policy, const struct sbx_job *job, struct 
 
 	r = add_base(p, policy, err);
 	if (r == 0)
-		r = add_job(p, policy, job, err);
+		r = add_job(p, job, err);
 	if (r == 0)
-		r = add_seals(p, err);
+		r = add_end(p, policy, job, err);
 	if (r < 0) {
 		plan_free(p);
 		return r;

@@ -23,8 +23,10 @@ enum op_type {
 	OP_PTS,     /* private pseudo terminals */
 	OP_SCRATCH, /* a fresh directory of the one scratch tmpfs */
 	OP_OUT,     /* the tmpfs behind $AUTOEXP_OUT */
-	OP_TARGET,  /* the private copy of the target */
+	OP_POINT,   /* a file to mount the target on */
 	OP_SEAL,    /* the mount at @dest becomes read-only */
+	OP_TARGET,  /* the private copy of the target */
+	OP_HIDE,    /* the place where scratch directories were made goes away */
 };
 
 enum op_flag {
