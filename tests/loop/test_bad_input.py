@@ -263,20 +263,6 @@ def test_disk_that_cannot_be_written(repo):
     nothing_began(repo)
 
 
-# --- arguments ---
-
-@pytest.mark.parametrize("name", ["run", "try", "status", "results", "show", "diff", "stop"])
-def test_arguments(repo, name):
-    fails(repo, f"autoexp {name} --help", "--nonsense", status=2, args=(name, "--nonsense"))
-    fails(repo, "needs a value", status=2, args=(name, "--tag"), tag=False)
-    for option in ("--help", "-h"):
-        done = repo.autoexp(name, option, tag=False)
-        assert done.stdout.startswith(f"usage: autoexp {name}")
-        for part in ("--tag TAG", "--help", "Exit status:", "Example:"):
-            assert part in done.stdout
-        assert max(len(line) for line in done.stdout.splitlines()) <= 90
-
-
 def test_unknown_command(repo):
     done = repo.autoexp("fly", status=2, tag=False)
     assert "fly" in done.stderr
