@@ -4,14 +4,14 @@
 /*
  * The branch of a campaign.
  *
- * References are durable when libgit2 returns: it writes "<ref>.lock", syncs it, renames it
- * and syncs the directory. The directories above are made and synced here first, for
+ * References are durable when libgit2 returns: it writes "<ref>.lock", syncs it, renames
+ * it and syncs the directory. The directories above are made and synced here first, for
  * libgit2 syncs only the last one.
  *
- * A supervisor killed in between leaves "<ref>.lock", and git and libgit2 then refuse that
- * reference for ever. branch_recover() removes such files: those below refs/autoexp/<tag>/
- * can be nobody else's while the campaign's lock is held; the branch itself could be locked
- * by the user's git just now, which holds it for milliseconds.
+ * A supervisor killed in between leaves "<ref>.lock", and git and libgit2 then refuse
+ * that reference for ever. branch_recover() removes such files: those below
+ * refs/autoexp/<tag>/ can be nobody else's while the campaign's lock is held; the branch
+ * itself could be locked by the user's git just now, which holds it for milliseconds.
  */
 
 #include <dirent.h>
@@ -25,8 +25,8 @@
 #include "repo/ref.h"
 
 #define LINK_MAX_BYTES 8192 /* of a HEAD or gitdir file */
-#define LOCK_TRIES 20
-#define LOCK_WAIT_US (50 * USEC_PER_MSEC)
+#define LOCK_TRIES     20
+#define LOCK_WAIT_US   (50 * USEC_PER_MSEC)
 
 int tag_check(const char *tag, struct sbx_err *err)
 {
@@ -35,14 +35,18 @@ int tag_check(const char *tag, struct sbx_err *err)
 				"0123456789._-");
 
 	if (n == 0 || n > TAG_MAX || ok != n)
-		return sbx_err_set(err, -EINVAL, "repo",
-				   "\"%.80s\" cannot be a tag: 1 to %d letters, digits, dots, "
-				   "dashes and underscores are accepted", tag, TAG_MAX);
+		return sbx_err_set(
+			err, -EINVAL, "repo",
+			"\"%.80s\" cannot be a tag: 1 to %d letters, digits, dots, "
+			"dashes and underscores are accepted",
+			tag, TAG_MAX);
 	if (tag[0] == '.' || tag[0] == '-' || tag[n - 1] == '.' || strstr(tag, "..") ||
 	    (n >= 5 && streq(tag + n - 5, ".lock")))
-		return sbx_err_set(err, -EINVAL, "repo",
-				   "\"%s\" cannot be a tag: git refuses names with a leading dot "
-				   "or dash, with \"..\", and ending in \".\" or \".lock\"", tag);
+		return sbx_err_set(
+			err, -EINVAL, "repo",
+			"\"%s\" cannot be a tag: git refuses names with a leading dot "
+			"or dash, with \"..\", and ending in \".\" or \".lock\"",
+			tag);
 	return 0;
 }
 
@@ -84,7 +88,8 @@ int ref_make_dirs(struct repo *repo, const char *ref, struct sbx_err *err)
 
 	if (!path)
 		return sbx_err_oom(err, "repo");
-	for (char *p = path + strlen(repo->common) + 1; r == 0 && (p = strchr(p, '/')); p++) {
+	for (char *p = path + strlen(repo->common) + 1; r == 0 && (p = strchr(p, '/'));
+	     p++) {
 		*p = '\0';
 		if (mkdir(path, 0777) == 0)
 			r = file_sync_parent(AT_FDCWD, path);
@@ -93,7 +98,8 @@ int ref_make_dirs(struct repo *repo, const char *ref, struct sbx_err *err)
 		*p = '/';
 	}
 	if (r < 0)
-		return sbx_err_errno(err, r, "repo", "cannot make the directories of %s", path);
+		return sbx_err_errno(err, r, "repo", "cannot make the directories of %s",
+				     path);
 	return 0;
 }
 
@@ -108,18 +114,21 @@ int ref_write(struct repo *repo, const char *name, const git_oid *id, const git_
 	if (r < 0)
 		return r;
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		r = git_reference_create_matching(&ref, repo->git, name, id, from != NULL, from,
-						  why);
+		r = git_reference_create_matching(&ref, repo->git, name, id, from != NULL,
+						  from, why);
 		if (r != GIT_ELOCKED)
 			break;
 		nanosleep(&wait, NULL);
 	}
 	if (r == GIT_ELOCKED)
-		return sbx_err_set(err, -EBUSY, "repo",
-				   "another program holds %s/%s.lock; if none is running, remove "
-				   "it", repo->common, name);
+		return sbx_err_set(
+			err, -EBUSY, "repo",
+			"another program holds %s/%s.lock; if none is running, remove "
+			"it",
+			repo->common, name);
 	if (r == GIT_EMODIFIED || (from && r == GIT_ENOTFOUND))
-		return sbx_err_set(err, -ESTALE, "repo", "%s was moved by somebody else", name);
+		return sbx_err_set(err, -ESTALE, "repo", "%s was moved by somebody else",
+				   name);
 	if (r == GIT_EEXISTS)
 		return sbx_err_set(err, -EEXIST, "repo", "%s exists", name);
 	if (r < 0)
@@ -147,15 +156,16 @@ static int read_line(const char *path, struct buf *ret, struct sbx_err *err)
 
 static int busy(struct sbx_err *err, const char *ref, const char *where)
 {
-	return sbx_err_set(err, -EBUSY, "repo",
-			   "%s is checked out in %s, and moving it would show every file there "
-			   "as changed; switch to another branch there, or remove the worktree",
-			   ref, where);
+	return sbx_err_set(
+		err, -EBUSY, "repo",
+		"%s is checked out in %s, and moving it would show every file there "
+		"as changed; switch to another branch there, or remove the worktree",
+		ref, where);
 }
 
 /*
- * @dir is the git directory of one worktree. A rebase detaches HEAD and moves the branch at
- * its end; until then it names it in a file.
+ * @dir is the git directory of one worktree. A rebase detaches HEAD and moves the branch
+ * at its end; until then it names it in a file.
  */
 static int check_head(const char *dir, const char *ref, const char *where,
 		      struct sbx_err *err)
@@ -214,8 +224,9 @@ int branch_check_free(struct repo *repo, const char *tag, struct sbx_err *err)
 		return r;
 	d = opendir(top);
 	if (!d)
-		return errno == ENOENT ? 0 : sbx_err_errno(err, -errno, "repo",
-							   "cannot open %s", top);
+		return errno == ENOENT ? 0
+				       : sbx_err_errno(err, -errno, "repo",
+						       "cannot open %s", top);
 	while ((errno = 0, e = readdir(d))) {
 		cleanup_free char *dir = str_printf("%s/%s", top, e->d_name);
 
@@ -243,18 +254,20 @@ static int check_room(struct repo *repo, const char *tag, struct sbx_err *err)
 		return sbx_err_oom(err, "repo");
 	r = git_reference_lookup(&ref, repo->git, "refs/heads/autoexp");
 	if (r == 0)
-		return sbx_err_set(err, -ENOTDIR, "repo",
-				   "a branch named \"autoexp\" is in the way of branches below "
-				   "autoexp/; rename it: git branch -m autoexp <other name>");
+		return sbx_err_set(
+			err, -ENOTDIR, "repo",
+			"a branch named \"autoexp\" is in the way of branches below "
+			"autoexp/; rename it: git branch -m autoexp <other name>");
 	if (r != GIT_ENOTFOUND)
 		return git_fail(err, r, "cannot look for a branch named autoexp");
 	r = git_reference_iterator_glob_new(&it, repo->git, below);
 	if (r == 0)
 		r = git_reference_next_name(&name, it);
 	if (r == 0)
-		return sbx_err_set(err, -ENOTDIR, "repo",
-				   "%s is in the way of a branch autoexp/%s; choose another tag",
-				   name, tag);
+		return sbx_err_set(
+			err, -ENOTDIR, "repo",
+			"%s is in the way of a branch autoexp/%s; choose another tag",
+			name, tag);
 	return r == GIT_ITEROVER ? 0 : git_fail(err, r, "cannot list branches");
 }
 
@@ -290,7 +303,8 @@ int branch_tip(struct repo *repo, const char *tag, char ret_hex[static COMMIT_HE
 		return sbx_err_oom(err, "repo");
 	r = git_reference_name_to_id(&id, repo->git, ref);
 	if (r == GIT_ENOTFOUND)
-		return sbx_err_set(err, -ENOENT, "repo", "there is no branch autoexp/%s", tag);
+		return sbx_err_set(err, -ENOENT, "repo", "there is no branch autoexp/%s",
+				   tag);
 	if (r < 0)
 		return git_fail(err, r, "cannot read the branch autoexp/%s", tag);
 	git_oid_tostr(ret_hex, COMMIT_HEX + 1, &id);
@@ -313,22 +327,24 @@ int branch_advance(struct repo *repo, const char *tag, const char *from, const c
 	if (streq(tip, to))
 		return 0;
 	if (!streq(tip, from))
-		return sbx_err_set(err, -ESTALE, "repo",
-				   "autoexp/%s should be at %.12s and is at %.12s: somebody "
-				   "moved it; move it back: git branch -f autoexp/%s %.12s", tag,
-				   from, tip, tag, from);
+		return sbx_err_set(
+			err, -ESTALE, "repo",
+			"autoexp/%s should be at %.12s and is at %.12s: somebody "
+			"moved it; move it back: git branch -f autoexp/%s %.12s",
+			tag, from, tip, tag, from);
 	r = branch_check_free(repo, tag, err);
 	if (r == 0)
 		r = git_commit_of(repo, from, &old, err);
 	if (r == 0)
 		r = git_commit_of(repo, to, &new, err);
 	if (r == 0)
-		r = ref_write(repo, ref, git_commit_id(new), git_commit_id(old), "autoexp: keep",
-			      err);
+		r = ref_write(repo, ref, git_commit_id(new), git_commit_id(old),
+			      "autoexp: keep", err);
 	return r;
 }
 
-/* Everything in refs/autoexp/<tag>/ that ends in .lock is of a supervisor that is no more. */
+/* Everything in refs/autoexp/<tag>/ that ends in .lock is of a supervisor that is no
+ * more. */
 static int remove_locks(const char *dir, struct sbx_err *err)
 {
 	cleanup_closedir DIR *d = opendir(dir);
@@ -336,15 +352,16 @@ static int remove_locks(const char *dir, struct sbx_err *err)
 	size_t n;
 
 	if (!d)
-		return errno == ENOENT ? 0 : sbx_err_errno(err, -errno, "repo",
-							   "cannot open %s", dir);
+		return errno == ENOENT ? 0
+				       : sbx_err_errno(err, -errno, "repo",
+						       "cannot open %s", dir);
 	while ((errno = 0, e = readdir(d))) {
 		n = strlen(e->d_name);
 		if (n < 5 || !streq(e->d_name + n - 5, ".lock"))
 			continue;
 		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
-			return sbx_err_errno(err, -errno, "repo", "cannot remove %s/%s", dir,
-					     e->d_name);
+			return sbx_err_errno(err, -errno, "repo", "cannot remove %s/%s",
+					     dir, e->d_name);
 	}
 	return errno ? sbx_err_errno(err, -errno, "repo", "cannot read %s", dir) : 0;
 }
@@ -356,8 +373,10 @@ static int remove_stale(const char *path, struct sbx_err *err)
 	struct stat first, st;
 
 	if (lstat(path, &first) < 0)
-		return errno == ENOENT || errno == ENOTDIR ?
-			       0 : sbx_err_errno(err, -errno, "repo", "cannot look at %s", path);
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : sbx_err_errno(err, -errno, "repo", "cannot look at %s",
+					       path);
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		nanosleep(&wait, NULL);
 		if (lstat(path, &st) < 0 || st.st_ino != first.st_ino)
@@ -371,9 +390,10 @@ static int remove_stale(const char *path, struct sbx_err *err)
 int branch_recover(struct repo *repo, const char *tag, struct sbx_err *err)
 {
 	cleanup_free char *dir = str_printf("%s/" REF_PREFIX "%s", repo->common, tag);
-	cleanup_free char *head = str_printf("%s/" BRANCH_PREFIX "%s.lock", repo->common, tag);
-	cleanup_free char *log = str_printf("%s/logs/" BRANCH_PREFIX "%s.lock", repo->common,
-					    tag);
+	cleanup_free char *head =
+		str_printf("%s/" BRANCH_PREFIX "%s.lock", repo->common, tag);
+	cleanup_free char *log =
+		str_printf("%s/logs/" BRANCH_PREFIX "%s.lock", repo->common, tag);
 	int r;
 
 	if (!dir || !head || !log)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The branch autoexp/<tag> of a campaign. It moves only by compare-and-swap, and never while
- * a worktree has it checked out: moving it there would show every file as changed.
+ * The branch autoexp/<tag> of a campaign. It moves only by compare-and-swap, and never
+ * while a worktree has it checked out: moving it there would show every file as changed.
  */
 
 #include "repo/repo.h"
@@ -27,8 +27,8 @@ int branch_list(struct repo *repo, char ***ret, struct sbx_err *err);
  * branch_create() - start the branch
  * @commit:  its first commit
  *
- * Return: 0; -EEXIST where it exists; -EBUSY where a worktree has it checked out; -ENOTDIR
- *         where a branch "autoexp" or below "autoexp/<tag>/" is in the way
+ * Return: 0; -EEXIST where it exists; -EBUSY where a worktree has it checked out;
+ * -ENOTDIR where a branch "autoexp" or below "autoexp/<tag>/" is in the way
  */
 int branch_create(struct repo *repo, const char *tag, const char *commit,
 		  struct sbx_err *err);

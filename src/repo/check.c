@@ -12,8 +12,8 @@
 #include "repo/git.h"
 
 #define ATTRIBUTES_MAX (1024 * 1024)
-#define LFS_MAGIC "version https://git-lfs.github.com/spec/"
-#define LFS_MAX 1024 /* a pointer is never longer */
+#define LFS_MAGIC      "version https://git-lfs.github.com/spec/"
+#define LFS_MAX        1024 /* a pointer is never longer */
 
 void repo_target_done(struct repo_target *t)
 {
@@ -23,9 +23,11 @@ void repo_target_done(struct repo_target *t)
 
 static int is_link(struct sbx_err *err, const char *rel)
 {
-	return sbx_err_set(err, -ELOOP, "repo",
-			   "the target %s is a symbolic link; name the file it points to, if that "
-			   "is in the repository", rel);
+	return sbx_err_set(
+		err, -ELOOP, "repo",
+		"the target %s is a symbolic link; name the file it points to, if that "
+		"is in the repository",
+		rel);
 }
 
 static int is_dir(struct sbx_err *err, const char *rel)
@@ -36,7 +38,8 @@ static int is_dir(struct sbx_err *err, const char *rel)
 }
 
 /* Is a directory on the way to @rel a submodule in HEAD? */
-static int in_submodule(struct repo *repo, const char *rel, char **ret, struct sbx_err *err)
+static int in_submodule(struct repo *repo, const char *rel, char **ret,
+			struct sbx_err *err)
 {
 	cleanup_free char *part = strdup(rel);
 	enum repo_kind kind;
@@ -68,16 +71,20 @@ static int not_in_head(struct repo *repo, const char *rel, struct sbx_err *err)
 	if (r < 0)
 		return git_fail(err, r, "cannot read the index of %s", repo->workdir);
 	if (git_index_get_bypath(index, rel, 0))
-		return sbx_err_set(err, -ENODATA, "repo",
-				   "%s is staged but in no commit, and only what is committed is "
-				   "measured: git commit -m \"add %s\"", rel, rel);
+		return sbx_err_set(
+			err, -ENODATA, "repo",
+			"%s is staged but in no commit, and only what is committed is "
+			"measured: git commit -m \"add %s\"",
+			rel, rel);
 	r = git_ignore_path_is_ignored(&ignored, repo->git, rel);
 	if (r < 0)
 		return git_fail(err, r, "cannot see whether %s is ignored", rel);
-	return sbx_err_set(err, -ENODATA, "repo",
-			   "%s is %s, and only what is committed is measured: git add %s%s && git "
-			   "commit -m \"add %s\"", rel, ignored ? "ignored by git" : "not in git",
-			   ignored ? "-f " : "", rel, rel);
+	return sbx_err_set(
+		err, -ENODATA, "repo",
+		"%s is %s, and only what is committed is measured: git add %s%s && git "
+		"commit -m \"add %s\"",
+		rel, ignored ? "ignored by git" : "not in git", ignored ? "-f " : "", rel,
+		rel);
 }
 
 static int explain_absent(struct repo *repo, const char *rel, struct sbx_err *err)
@@ -95,7 +102,8 @@ static int explain_absent(struct repo *repo, const char *rel, struct sbx_err *er
 	if (r > 0)
 		return sbx_err_set(err, -ENOTSUP, "repo",
 				   "the target %s is inside the submodule %s; run in the "
-				   "submodule's own working tree: cd %s", rel, module, module);
+				   "submodule's own working tree: cd %s",
+				   rel, module, module);
 	if (lstat(path, &st) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return sbx_err_set(err, -ENOENT, "repo",
@@ -108,9 +116,11 @@ static int explain_absent(struct repo *repo, const char *rel, struct sbx_err *er
 	if (S_ISDIR(st.st_mode))
 		return is_dir(err, rel);
 	if (!S_ISREG(st.st_mode))
-		return sbx_err_set(err, -ENOTSUP, "repo",
-				   "the target %s is a device, socket or FIFO; the target is a "
-				   "regular file", rel);
+		return sbx_err_set(
+			err, -ENOTSUP, "repo",
+			"the target %s is a device, socket or FIFO; the target is a "
+			"regular file",
+			rel);
 	return not_in_head(repo, rel, err);
 }
 
@@ -128,7 +138,8 @@ static int fill_target(struct repo *repo, const git_tree_entry *e, const char *r
 	path = strdup(rel);
 	if (!path)
 		return sbx_err_oom(err, "repo");
-	*ret = (struct repo_target){ .path = path, .size = size,
+	*ret = (struct repo_target){ .path = path,
+				     .size = size,
 				     .executable = git_kind_of(e) == REPO_EXECUTABLE };
 	git_oid_tostr(ret->blob, sizeof(ret->blob), git_tree_entry_id(e));
 	return 0;
@@ -162,13 +173,15 @@ int repo_check_target(struct repo *repo, const char *path, struct repo_target *r
 		return is_dir(err, rel);
 	default:
 		return sbx_err_set(err, -ENOTSUP, "repo",
-				   "the target %s is a submodule; the target is one file", rel);
+				   "the target %s is a submodule; the target is one file",
+				   rel);
 	}
 }
 
 /*
- * A file may equal its blob as it is, or after git's own conversion of line endings (the only
- * filters libgit2 has). What cannot be read or converted is certainly not what HEAD has.
+ * A file may equal its blob as it is, or after git's own conversion of line endings (the
+ * only filters libgit2 has). What cannot be read or converted is certainly not what HEAD
+ * has.
  */
 static bool equals_head(struct repo *repo, const git_oid *blob, const char *path)
 {
@@ -179,7 +192,8 @@ static bool equals_head(struct repo *repo, const git_oid *blob, const char *path
 		return false;
 	if (git_odb_hashfile(&id, path, GIT_OBJECT_BLOB) == 0 && git_oid_equal(&id, blob))
 		return true;
-	return git_repository_hashfile(&id, repo->git, path, GIT_OBJECT_BLOB, NULL) == 0 &&
+	return git_repository_hashfile(&id, repo->git, path, GIT_OBJECT_BLOB, NULL) ==
+		       0 &&
 	       git_oid_equal(&id, blob);
 }
 
@@ -217,7 +231,8 @@ struct survey {
 	int r;        /* ours, where a callback ended the walk */
 };
 
-static int read_small(struct survey *s, const git_tree_entry *e, size_t max, struct buf *ret)
+static int read_small(struct survey *s, const git_tree_entry *e, size_t max,
+		      struct buf *ret)
 {
 	cleanup_git(blob) git_blob *blob = NULL;
 	git_object_t type;
@@ -233,7 +248,8 @@ static int read_small(struct survey *s, const git_tree_entry *e, size_t max, str
 	return r;
 }
 
-static int add_name(struct survey *s, char ***list, const char *dir, const git_tree_entry *e)
+static int add_name(struct survey *s, char ***list, const char *dir,
+		    const git_tree_entry *e)
 {
 	if (strv_len(*list) < REPO_LIST_MAX &&
 	    strv_addf(list, "%s%s", dir, git_tree_entry_name(e)) < 0)
@@ -266,7 +282,8 @@ static int survey_blobs(const char *dir, const git_tree_entry *e, void *data)
 	cleanup_buf struct buf text = BUF_INIT;
 	int r;
 
-	if (git_tree_entry_type(e) != GIT_OBJECT_BLOB || strv_len(s->lfs) >= REPO_LIST_MAX)
+	if (git_tree_entry_type(e) != GIT_OBJECT_BLOB ||
+	    strv_len(s->lfs) >= REPO_LIST_MAX)
 		return 0;
 	r = read_small(s, e, LFS_MAX, &text);
 	if (r == 0 && str_after(buf_str(&text), LFS_MAGIC))
@@ -293,8 +310,8 @@ int repo_list_absent(struct repo *repo, const char *commit, char ***ret_lfs,
 	if (r < 0) {
 		strv_free(s.lfs);
 		strv_free(s.submodules);
-		return s.r < 0 ? sbx_err_oom(err, "repo") :
-				 git_fail(err, r, "cannot look through the commit");
+		return s.r < 0 ? sbx_err_oom(err, "repo")
+			       : git_fail(err, r, "cannot look through the commit");
 	}
 	*ret_lfs = s.lfs;
 	*ret_submodules = s.submodules;

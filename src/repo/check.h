@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What must hold, or should be said, before a campaign starts: the target is a file of HEAD,
- * the files that will be measured are those the user sees, nothing needed is missing from
- * the commit.
+ * What must hold, or should be said, before a campaign starts: the target is a file of
+ * HEAD, the files that will be measured are those the user sees, nothing needed is
+ * missing from the commit.
  */
 
 #include <stdint.h>
@@ -27,8 +27,8 @@ void repo_target_done(struct repo_target *t);
  * @err:   says what it is instead and what to type
  *
  * Return: 0; -ENOENT where nothing is there; -ENODATA where it is not in HEAD (untracked,
- *         ignored, or only staged); -ELOOP a symbolic link; -EISDIR a directory; -ENOTSUP a
- *         submodule, inside one, or no regular file; -EXDEV outside the repository
+ *         ignored, or only staged); -ELOOP a symbolic link; -EISDIR a directory; -ENOTSUP
+ * a submodule, inside one, or no regular file; -EXDEV outside the repository
  */
 int repo_check_target(struct repo *repo, const char *path, struct repo_target *ret,
 		      struct sbx_err *err);
@@ -40,7 +40,8 @@ int repo_check_target(struct repo *repo, const char *path, struct repo_target *r
  *
  * A file that equals HEAD after the line-ending conversion of git is not dirty.
  */
-int repo_dirty(struct repo *repo, char *const *relpaths, char ***ret, struct sbx_err *err);
+int repo_dirty(struct repo *repo, char *const *relpaths, char ***ret,
+	       struct sbx_err *err);
 
 #define REPO_LIST_MAX 20 /* names are for a message; more would not be read */
 

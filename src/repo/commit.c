@@ -4,13 +4,14 @@
 /*
  * One experiment, one commit.
  *
- * Order of writes: objects (one pack, durable), then the reference (durable). A crash before
- * the reference leaves objects that nothing names, which git collects some day; after it,
- * the journal finds the commit by its number.
+ * Order of writes: objects (one pack, durable), then the reference (durable). A crash
+ * before the reference leaves objects that nothing names, which git collects some day;
+ * after it, the journal finds the commit by its number.
  *
  * The message is made of what a model or program said: control characters and those that
  * turn the direction of text are dropped, what is no UTF-8 becomes '?', the length is
- * bounded. The last line names the experiment, so that no two of them are the same object.
+ * bounded. The last line names the experiment, so that no two of them are the same
+ * object.
  */
 
 #include <git2/sys/mempack.h>
@@ -23,7 +24,8 @@
 #include "repo/ref.h"
 
 #define MESSAGE_MAX 8192
-#define PACK_REFS_EVERY 64 /* libgit2 reads each loose reference whenever it writes a pack */
+#define PACK_REFS_EVERY \
+	64 /* libgit2 reads each loose reference whenever it writes a pack */
 
 /*
  * Length of the UTF-8 sequence at @s, at most @n bytes; 0 where it is none: stray bytes,
@@ -159,8 +161,8 @@ static int pack_path_objects(git_packbuilder *pb, const git_tree *tree, const ch
 }
 
 static int write_objects(struct repo *repo, const struct commit_spec *spec,
-			 const git_oid *commit, const git_tree *base, const git_tree *tree,
-			 struct sbx_err *err)
+			 const git_oid *commit, const git_tree *base,
+			 const git_tree *tree, struct sbx_err *err)
 {
 	cleanup_git(packbuilder) git_packbuilder *pb = NULL;
 	int r;
@@ -246,7 +248,8 @@ int commit_lookup(struct repo *repo, const char *tag, unsigned number,
 		return sbx_err_oom(err, "repo");
 	r = git_reference_name_to_id(&id, repo->git, ref);
 	if (r == GIT_ENOTFOUND)
-		return sbx_err_set(err, -ENOENT, "repo", "experiment %04u has no commit", number);
+		return sbx_err_set(err, -ENOENT, "repo", "experiment %04u has no commit",
+				   number);
 	if (r < 0)
 		return git_fail(err, r, "cannot read %s", ref);
 	git_oid_tostr(ret_hex, COMMIT_HEX + 1, &id);
@@ -288,8 +291,8 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-int commit_list(struct repo *repo, const char *tag, struct commit_ref **ret, size_t *ret_n,
-		struct sbx_err *err)
+int commit_list(struct repo *repo, const char *tag, struct commit_ref **ret,
+		size_t *ret_n, struct sbx_err *err)
 {
 	cleanup_git(reference_iterator) git_reference_iterator *it = NULL;
 	cleanup_free char *glob = str_printf(REF_PREFIX "%s/*", tag);
@@ -306,8 +309,8 @@ int commit_list(struct repo *repo, const char *tag, struct commit_ref **ret, siz
 	}
 	if (oom < 0 || r != GIT_ITEROVER) {
 		free(a.v);
-		return oom < 0 ? sbx_err_oom(err, "repo") :
-				 git_fail(err, r, "cannot list " REF_PREFIX "%s", tag);
+		return oom < 0 ? sbx_err_oom(err, "repo")
+			       : git_fail(err, r, "cannot list " REF_PREFIX "%s", tag);
 	}
 	if (a.n)
 		qsort(a.v, a.n, sizeof(*a.v), by_number);
@@ -328,12 +331,13 @@ int commit_drop(struct repo *repo, const char *tag, unsigned number, const char 
 		return sbx_err_oom(err, "repo");
 	r = git_reference_lookup(&ref, repo->git, name);
 	if (r == GIT_ENOTFOUND)
-		return sbx_err_set(err, -ENOENT, "repo", "experiment %04u has no commit", number);
+		return sbx_err_set(err, -ENOENT, "repo", "experiment %04u has no commit",
+				   number);
 	if (r == 0 && git_reference_target(ref))
 		git_oid_tostr(at, sizeof(at), git_reference_target(ref));
 	if (r == 0 && !streq(at, hex))
-		return sbx_err_set(err, -ESTALE, "repo", "%s is at %.12s, not at %.12s", name, at,
-				   hex);
+		return sbx_err_set(err, -ESTALE, "repo", "%s is at %.12s, not at %.12s",
+				   name, at, hex);
 	if (r == 0)
 		r = git_reference_delete(ref);
 	if (r < 0)
@@ -357,15 +361,16 @@ static int compress(void *data, struct sbx_err *err)
 }
 
 /*
- * References of a single worktree (bisect, rewritten, worktree) must not be packed; libgit2
- * packs them too, unlike git. While there are any, packing waits.
+ * References of a single worktree (bisect, rewritten, worktree) must not be packed;
+ * libgit2 packs them too, unlike git. While there are any, packing waits.
  */
 static int pack_refs(struct repo *repo, struct sbx_err *err)
 {
 	static const char *const private[] = { "bisect", "rewritten", "worktree" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(private); i++) {
-		cleanup_free char *dir = str_printf("%s/refs/%s", repo->common, private[i]);
+		cleanup_free char *dir =
+			str_printf("%s/refs/%s", repo->common, private[i]);
 
 		if (!dir)
 			return sbx_err_oom(err, "repo");

@@ -24,10 +24,11 @@ struct commit_spec {
  * commit_experiment() - commit a candidate and name it
  * @ret_hex:  the commit; on disk, and its reference too, when this returns
  *
- * Index, HEAD, branch and working tree are not touched. The file keeps its mode. Author: the
- * user's git identity, else autoexp <autoexp@localhost>. Costs six fsyncs.
+ * Index, HEAD, branch and working tree are not touched. The file keeps its mode. Author:
+ * the user's git identity, else autoexp <autoexp@localhost>. Costs six fsyncs.
  *
- * Return: 0; -EEXIST where refs/autoexp/<tag>/NNNN exists; -ENOENT where @path is no file of
+ * Return: 0; -EEXIST where refs/autoexp/<tag>/NNNN exists; -ENOENT where @path is no file
+ * of
  *         @parent; -EBUSY where another program holds the reference's lock
  */
 int commit_experiment(struct repo *repo, const struct commit_spec *spec,
@@ -50,8 +51,8 @@ struct commit_ref {
  * commit_list() - every experiment of a campaign that has a commit
  * @ret:  array by rising number; the caller frees it; NULL where there are none
  */
-int commit_list(struct repo *repo, const char *tag, struct commit_ref **ret, size_t *ret_n,
-		struct sbx_err *err);
+int commit_list(struct repo *repo, const char *tag, struct commit_ref **ret,
+		size_t *ret_n, struct sbx_err *err);
 
 /**
  * commit_drop() - forget the reference of an experiment
@@ -66,8 +67,8 @@ int commit_drop(struct repo *repo, const char *tag, unsigned number, const char 
  * commit_tidy() - keep git quick
  * @number:  of the experiment just finished
  *
- * Call it after each experiment; nearly always it does nothing. Merges the small packs that
- * commit_experiment() wrote once there are many, and packs references now and then. Safe at
- * any moment; a failure harms nothing and is worth a warning.
+ * Call it after each experiment; nearly always it does nothing. Merges the small packs
+ * that commit_experiment() wrote once there are many, and packs references now and then.
+ * Safe at any moment; a failure harms nothing and is worth a warning.
  */
 int commit_tidy(struct repo *repo, unsigned number, struct sbx_err *err);

@@ -11,8 +11,8 @@
  * diff_commits() - unified diff of one file between two commits
  * @from, @to:  commits
  * @path:       relative
- * @ret:        text appended, nothing where the contents are equal; raw bytes of untrusted
- *              files: neutralise control characters before a terminal sees them
+ * @ret:        text appended, nothing where the contents are equal; raw bytes of
+ * untrusted files: neutralise control characters before a terminal sees them
  *
  * Return: 0; -ENOENT where one of them has no file there; -EFBIG beyond 16 MiB
  */

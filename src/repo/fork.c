@@ -2,8 +2,9 @@
 #include "repo/fork.h"
 
 /*
- * The error record is of fixed size and travels back in one write; a child that ends without
- * it was killed. Nothing of the parent's is flushed or freed there: it leaves by _exit().
+ * The error record is of fixed size and travels back in one write; a child that ends
+ * without it was killed. Nothing of the parent's is flushed or freed there: it leaves by
+ * _exit().
  */
 
 #include <signal.h>
@@ -26,7 +27,8 @@ int fork_run(int (*work)(void *data, struct sbx_err *err), void *data, const cha
 		return sbx_err_errno(err, r, "repo", "cannot make a pipe for %s", what);
 	pid = fork();
 	if (pid < 0)
-		return sbx_err_errno(err, -errno, "repo", "cannot start a process for %s", what);
+		return sbx_err_errno(err, -errno, "repo", "cannot start a process for %s",
+				     what);
 	if (pid == 0) {
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 			_exit(1);
@@ -39,7 +41,8 @@ int fork_run(int (*work)(void *data, struct sbx_err *err), void *data, const cha
 		;
 	if (r < 0 || report.len != sizeof(theirs))
 		return sbx_err_set(err, -EIO, "repo",
-				   "the process for %s ended early (wait status %d)", what, status);
+				   "the process for %s ended early (wait status %d)",
+				   what, status);
 	memcpy(&theirs, report.data, sizeof(theirs));
 	if (theirs.code < 0)
 		return sbx_err_set(err, theirs.code, theirs.stage, "%s", theirs.msg);

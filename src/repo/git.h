@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Inside src/repo/ only: what an open repository is made of, libgit2's objects with owners,
- * and libgit2's errors as ours.
+ * Inside src/repo/ only: what an open repository is made of, libgit2's objects with
+ * owners, and libgit2's errors as ours.
  */
 
 #include <git2.h>
@@ -13,7 +13,8 @@
 struct repo {
 	git_repository *git;
 	git_odb *odb;
-	git_odb_backend *memory; /* new objects gather here until they are packed; of odb */
+	git_odb_backend
+		*memory; /* new objects gather here until they are packed; of odb */
 	char *workdir;
 	char *common;
 };
@@ -43,7 +44,8 @@ int git_add_memory(git_odb *odb, git_odb_backend **ret);
  *
  * Return: 0; -ENOENT; -EINVAL where @hex is no object name; other negative errno
  */
-int git_commit_of(struct repo *repo, const char *hex, git_commit **ret, struct sbx_err *err);
+int git_commit_of(struct repo *repo, const char *hex, git_commit **ret,
+		  struct sbx_err *err);
 
 /**
  * git_entry_of() - the tree entry of a path in a commit
@@ -57,10 +59,10 @@ int git_entry_of(struct repo *repo, const char *hex, const char *relpath,
 /* How a tree entry is seen outside; REPO_ABSENT for what git does not know. */
 enum repo_kind git_kind_of(const git_tree_entry *e);
 
-#define CLEANUP_GIT(type)                                        \
+#define CLEANUP_GIT(type)                                         \
 	static inline void cleanup_git_##type##_p(git_##type **p) \
-	{                                                        \
-		git_##type##_free(*p);                           \
+	{                                                         \
+		git_##type##_free(*p);                            \
 	}
 
 CLEANUP_GIT(blob)

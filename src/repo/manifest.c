@@ -8,19 +8,19 @@
  *	<type> <mode> <blob> <inode> <size> <mtime> <ctime> <path>\0     once per name
  *	e <number of records>\0
  *
- * Numbers have a fixed width, so that the identity of a file can be renewed in place. A file
- * whose identity is the recorded one has the recorded content: a change sets ctime to the
- * kernel's clock, and nothing sets it back. The clock has ticks of up to 10 ms; whoever makes
- * a manifest lets one pass before anything else can run (worktree.c), and an identity younger
- * than that is never recorded here.
+ * Numbers have a fixed width, so that the identity of a file can be renewed in place. A
+ *file whose identity is the recorded one has the recorded content: a change sets ctime to
+ *the kernel's clock, and nothing sets it back. The clock has ticks of up to 10 ms;
+ *whoever makes a manifest lets one pass before anything else can run (worktree.c), and an
+ *identity younger than that is never recorded here.
  *
- * Nothing here is synced. A power loss may leave files with the right identity and without
- * their content, so that an identity counts only in the boot it was recorded in; in another
- * one everything is read once.
+ * Nothing here is synced. A power loss may leave files with the right identity and
+ *without their content, so that an identity counts only in the boot it was recorded in;
+ *in another one everything is read once.
  *
- * A directory whose identity is the recorded one has the recorded names. Otherwise its names
- * are counted: as each recorded name is looked at on its own, a number that fits leaves no
- * room for an extra one.
+ * A directory whose identity is the recorded one has the recorded names. Otherwise its
+ *names are counted: as each recorded name is looked at on its own, a number that fits
+ *leaves no room for an extra one.
  *
  * Reading goes record by record: a large repository costs time, not memory.
  */
@@ -34,17 +34,17 @@
 #include "base/file.h"
 #include "base/strv.h"
 
-#define MAGIC "autoexp-checkout 1 "
-#define BOOT_AT (sizeof(MAGIC) - 1)
-#define BOOT_LEN 36
+#define MAGIC        "autoexp-checkout 1 "
+#define BOOT_AT      (sizeof(MAGIC) - 1)
+#define BOOT_LEN     36
 #define BOOT_UNKNOWN "------------------------------------"
-#define FRESH_NS (20 * 1000 * 1000LL)
-#define NO_BLOB "0000000000000000000000000000000000000000"
+#define FRESH_NS     (20 * 1000 * 1000LL)
+#define NO_BLOB      "0000000000000000000000000000000000000000"
 
 #define ID_FORMAT "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64
-#define ID_SCAN "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 " %16" SCNx64
-#define ID_AT 48 /* behind "f 0644 <blob> " */
-#define ID_LEN (4 * 16 + 3)
+#define ID_SCAN   "%16" SCNx64 " %16" SCNx64 " %16" SCNx64 " %16" SCNx64
+#define ID_AT     48 /* behind "f 0644 <blob> " */
+#define ID_LEN    (4 * 16 + 3)
 
 struct identity {
 	uint64_t ino, size, mtime, ctime;
@@ -77,7 +77,8 @@ static int64_t ns_of(struct timespec t)
 
 static struct identity identity_of(const struct stat *st, uint64_t size)
 {
-	return (struct identity){ .ino = st->st_ino, .size = size,
+	return (struct identity){ .ino = st->st_ino,
+				  .size = size,
 				  .mtime = (uint64_t)ns_of(st->st_mtim),
 				  .ctime = (uint64_t)ns_of(st->st_ctim) };
 }
@@ -99,7 +100,8 @@ static void read_boot(char ret[static BOOT_LEN + 1])
 	snprintf(ret, BOOT_LEN + 1, "%s", buf_str(&text));
 }
 
-int manifest_begin(struct manifest *m, const char *dir, const char *key, struct sbx_err *err)
+int manifest_begin(struct manifest *m, const char *dir, const char *key,
+		   struct sbx_err *err)
 {
 	cleanup_free char *tmp = str_printf("%s.manifest.tmp", dir);
 	char boot[BOOT_LEN + 1];
@@ -136,8 +138,8 @@ int manifest_end(struct manifest *m, struct sbx_err *err)
 	m->failed |= fprintf(m->out, "e %" PRIu64 "%c", m->records, '\0') < 0;
 	m->failed |= fflush(m->out) != 0;
 	if (m->failed)
-		return sbx_err_errno(err, errno ? -errno : -EIO, "checkout", "cannot write %s",
-				     tmp);
+		return sbx_err_errno(err, errno ? -errno : -EIO, "checkout",
+				     "cannot write %s", tmp);
 	if (rename(tmp, m->path) < 0)
 		return sbx_err_errno(err, -errno, "checkout", "cannot rename %s", tmp);
 	return 0;
@@ -161,7 +163,8 @@ static void check_done(struct check *c)
 	free(c->what);
 }
 
-/* Record the first difference. Names may be a candidate's work: no control bytes get out. */
+/* Record the first difference. Names may be a candidate's work: no control bytes get out.
+ */
 static int differs(struct check *c, const char *path, const char *how)
 {
 	c->what = str_printf("%s %s", path, how);
@@ -231,7 +234,8 @@ static int next_record(struct check *c, struct record *ret, uint64_t *n)
 	*ret = (struct record){ .at = at };
 	if (sscanf(c->line, "%c %o %40s " ID_SCAN "%n", &ret->type, &ret->mode, ret->blob,
 		   &ret->id.ino, &ret->id.size, &ret->id.mtime, &ret->id.ctime,
-		   &path_at) != 7 || path_at != ID_AT + ID_LEN || c->line[path_at] != ' ')
+		   &path_at) != 7 ||
+	    path_at != ID_AT + ID_LEN || c->line[path_at] != ' ')
 		return -EINVAL;
 	ret->path = c->line + path_at + 1;
 	++*n;
@@ -274,7 +278,8 @@ static int name_extra(struct check *c, const char *dir, DIR *d)
 			return r;
 		if (r > 0)
 			continue;
-		path = streq(dir, ".") ? strdup(e->d_name) : str_printf("%s/%s", dir, e->d_name);
+		path = streq(dir, ".") ? strdup(e->d_name)
+				       : str_printf("%s/%s", dir, e->d_name);
 		return path ? differs(c, path, "is not part of the commit") : -ENOMEM;
 	}
 	return errno ? -errno : differs(c, dir, "changed while it was read");
@@ -288,7 +293,8 @@ static int check_names(struct check *c, const struct record *rec)
 	uint64_t n = 0;
 	int fd;
 
-	fd = openat(c->dir_fd, rec->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(c->dir_fd, rec->path,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	d = fdopendir(fd);
@@ -307,8 +313,8 @@ static int check_names(struct check *c, const struct record *rec)
 }
 
 /*
- * Content was found right under another identity (a copied repository, a hard link made and
- * removed): spare the next reading. A crash in the middle costs one more reading.
+ * Content was found right under another identity (a copied repository, a hard link made
+ * and removed): spare the next reading. A crash in the middle costs one more reading.
  */
 static int renew(struct check *c, const struct record *rec, const struct identity *id)
 {
@@ -323,8 +329,10 @@ static int renew(struct check *c, const struct record *rec, const struct identit
 
 static char type_of(mode_t mode)
 {
-	return S_ISREG(mode) ? MANIFEST_FILE : S_ISLNK(mode) ? MANIFEST_LINK :
-	       S_ISDIR(mode) ? MANIFEST_DIR : '?';
+	return S_ISREG(mode)   ? MANIFEST_FILE
+	       : S_ISLNK(mode) ? MANIFEST_LINK
+	       : S_ISDIR(mode) ? MANIFEST_DIR
+			       : '?';
 }
 
 static int check_record(struct check *c, const struct record *rec)
@@ -342,7 +350,8 @@ static int check_record(struct check *c, const struct record *rec)
 		return differs(c, rec->path, "is of another type");
 	if ((st.st_mode & 07777) != rec->mode)
 		return differs(c, rec->path, "has other permissions");
-	now = identity_of(&st, rec->type == MANIFEST_DIR ? rec->id.size : (uint64_t)st.st_size);
+	now = identity_of(&st, rec->type == MANIFEST_DIR ? rec->id.size
+							 : (uint64_t)st.st_size);
 	if (same_identity(&now, &rec->id) && !c->other_boot)
 		return 0;
 	r = rec->type == MANIFEST_DIR ? check_names(c, rec) : check_content(c, rec);
@@ -368,7 +377,8 @@ static int check_open(struct check *c, const char *dir, const char *key)
 	if (strlen(c->line) < BOOT_AT + BOOT_LEN + 1 || !str_after(c->line, MAGIC))
 		return -ENOENT;
 	read_boot(c->boot);
-	c->other_boot = streq(c->boot, BOOT_UNKNOWN) || !str_after(c->line + BOOT_AT, c->boot);
+	c->other_boot =
+		streq(c->boot, BOOT_UNKNOWN) || !str_after(c->line + BOOT_AT, c->boot);
 	rest = str_after(c->line + BOOT_AT + BOOT_LEN + 1, key);
 	return rest && (*rest == ' ' || *rest == '\n') ? 0 : -ENOENT;
 }
@@ -379,7 +389,8 @@ static int renew_boot(struct check *c)
 	return pwrite(fileno(c->in), c->boot, BOOT_LEN, BOOT_AT) == BOOT_LEN ? 0 : -EIO;
 }
 
-int manifest_verify(const char *dir, const char *key, char **ret_what, struct sbx_err *err)
+int manifest_verify(const char *dir, const char *key, char **ret_what,
+		    struct sbx_err *err)
 {
 	cleanup(check_done) struct check c = { .dir_fd = -EBADF };
 	struct record rec;
@@ -388,9 +399,11 @@ int manifest_verify(const char *dir, const char *key, char **ret_what, struct sb
 
 	r = check_open(&c, dir, key);
 	if (r == -ENOENT)
-		return sbx_err_set(err, r, "checkout", "there is no complete checkout in %s", dir);
+		return sbx_err_set(err, r, "checkout",
+				   "there is no complete checkout in %s", dir);
 	if (r < 0)
-		return sbx_err_errno(err, r, "checkout", "cannot open the checkout %s", dir);
+		return sbx_err_errno(err, r, "checkout", "cannot open the checkout %s",
+				     dir);
 	while ((r = next_record(&c, &rec, &n)) > 0) {
 		r = check_record(&c, &rec);
 		if (r < 0 || c.what)
@@ -401,7 +414,8 @@ int manifest_verify(const char *dir, const char *key, char **ret_what, struct sb
 	if (r == -EINVAL)
 		return sbx_err_set(err, -ENOENT, "checkout", "%s is damaged", c.file);
 	if (r < 0)
-		return sbx_err_errno(err, r, "checkout", "cannot verify the checkout %s", dir);
+		return sbx_err_errno(err, r, "checkout", "cannot verify the checkout %s",
+				     dir);
 	*ret_what = TAKE_PTR(c.what);
 	return 0;
 }

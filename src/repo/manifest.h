@@ -51,6 +51,7 @@ void manifest_done(struct manifest *m);
  *
  * Return: 0; -ENOENT where there is no complete manifest for @key; other negative errno
  */
-int manifest_verify(const char *dir, const char *key, char **ret_what, struct sbx_err *err);
+int manifest_verify(const char *dir, const char *key, char **ret_what,
+		    struct sbx_err *err);
 
 #define cleanup_manifest cleanup(manifest_done)

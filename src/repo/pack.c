@@ -2,18 +2,18 @@
 #include "repo/pack.h"
 
 /*
- * New objects go into one small pack per experiment instead of loose files: a loose object
- * costs a sync of the file and one of its directory, and an experiment in a nested directory
- * has five or more; a pack costs four, however many objects. libgit2 syncs the index and the
- * pack before their names appear, and the directory after it: a crash leaves a temporary
- * file or an index without a pack, both of which git passes over.
+ * New objects go into one small pack per experiment instead of loose files: a loose
+ * object costs a sync of the file and one of its directory, and an experiment in a nested
+ * directory has five or more; a pack costs four, however many objects. libgit2 syncs the
+ * index and the pack before their names appear, and the directory after it: a crash
+ * leaves a temporary file or an index without a pack, both of which git passes over.
  *
- * Many packs slow git down and make its "gc --auto" start (from 50), so that they are merged
- * in time. <common>/autoexp/.packs lists those that are ours and small. It is a list of
- * suggestions, never synced: a name lost leaves a pack for the next "git gc", a name too
- * much is of a pack that git has merged already. Its lock keeps two campaigns apart. The
- * merged pack is durable before the first of its parts is removed, and is not listed again,
- * so that no object is merged twice.
+ * Many packs slow git down and make its "gc --auto" start (from 50), so that they are
+ * merged in time. <common>/autoexp/.packs lists those that are ours and small. It is a
+ * list of suggestions, never synced: a name lost leaves a pack for the next "git gc", a
+ * name too much is of a pack that git has merged already. Its lock keeps two campaigns
+ * apart. The merged pack is durable before the first of its parts is removed, and is not
+ * listed again, so that no object is merged twice.
  */
 
 #include <fcntl.h>
@@ -104,7 +104,8 @@ static int read_list(struct repo *repo, int fd, char ***ret, struct sbx_err *err
 				     repo->common);
 	if (!text.len)
 		return 0;
-	for (char *p = strtok_r(text.data, "\n", &save); p; p = strtok_r(NULL, "\n", &save)) {
+	for (char *p = strtok_r(text.data, "\n", &save); p;
+	     p = strtok_r(NULL, "\n", &save)) {
 		cleanup_free char *idx = NULL;
 
 		if (strspn(p, "0123456789abcdef") != NAME_LEN || p[NAME_LEN] ||
@@ -123,7 +124,8 @@ static int add_object(const git_oid *id, void *pb)
 	return git_packbuilder_insert(pb, id, NULL);
 }
 
-/* A database of this one pack tells what is in it; the objects are read from the usual one. */
+/* A database of this one pack tells what is in it; the objects are read from the usual
+ * one. */
 static int add_pack(struct repo *repo, git_packbuilder *pb, const char *name,
 		    struct sbx_err *err)
 {
@@ -147,8 +149,8 @@ static int add_pack(struct repo *repo, git_packbuilder *pb, const char *name,
 }
 
 /*
- * Without its index git no longer sees a pack, so that the index goes first. @merged has the
- * name of a part when that part already held everything.
+ * Without its index git no longer sees a pack, so that the index goes first. @merged has
+ * the name of a part when that part already held everything.
  */
 static int remove_packs(struct repo *repo, char **names, const char *merged,
 			struct sbx_err *err)
@@ -163,7 +165,8 @@ static int remove_packs(struct repo *repo, char **names, const char *merged,
 			continue;
 		if ((unlink(idx) < 0 && errno != ENOENT) ||
 		    (unlink(pack) < 0 && errno != ENOENT))
-			return sbx_err_errno(err, -errno, "repo", "cannot remove %s", pack);
+			return sbx_err_errno(err, -errno, "repo", "cannot remove %s",
+					     pack);
 	}
 	return 0;
 }
@@ -213,7 +216,8 @@ static int merge(struct repo *repo, int fd, char **names, struct sbx_err *err)
 	return r;
 }
 
-/* Another campaign may have merged them since they were counted: the lock is held from here. */
+/* Another campaign may have merged them since they were counted: the lock is held from
+ * here. */
 static int merge_aside(void *data, struct sbx_err *err)
 {
 	cleanup_strv char **names = NULL;
@@ -237,8 +241,8 @@ int pack_merge(struct repo *repo, struct sbx_err *err)
 	if (r < 0)
 		return r;
 	if (fstat(fd, &st) < 0)
-		return sbx_err_errno(err, -errno, "repo", "cannot look at %s/autoexp/packs",
-				     repo->common);
+		return sbx_err_errno(err, -errno, "repo",
+				     "cannot look at %s/autoexp/packs", repo->common);
 	if (st.st_size < MERGE_AT * (NAME_LEN + 1))
 		return 0;
 	fd = fd_close(fd);

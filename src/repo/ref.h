@@ -8,7 +8,7 @@
 #include "repo/git.h"
 
 #define BRANCH_PREFIX "refs/heads/autoexp/"
-#define REF_PREFIX "refs/autoexp/"
+#define REF_PREFIX    "refs/autoexp/"
 
 /**
  * ref_make_dirs() - make the directories a reference will lie in, and sync what was made

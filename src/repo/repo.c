@@ -6,7 +6,8 @@
  *
  * What libgit2 is told once, before anything else:
  * - fsync after every write below .git (off by default);
- * - the owner of the repository is validated (on by default, said here because it matters);
+ * - the owner of the repository is validated (on by default, said here because it
+ * matters);
  * - blobs are never cached and pack windows are small: this process shall stay small, and
  *   reads the same few trees over and over;
  * - three format extensions are accepted. They change where configuration lies or which
@@ -27,8 +28,8 @@
 #include "base/strv.h"
 #include "repo/repo.h"
 
-#define EXCLUDE_LINE "/.autoexp/"
-#define EXCLUDE_MAX (1024 * 1024)
+#define EXCLUDE_LINE     "/.autoexp/"
+#define EXCLUDE_MAX      (1024 * 1024)
 #define MEMPACK_PRIORITY 999 /* above loose objects and packs */
 
 static int errno_of(int code)
@@ -82,7 +83,8 @@ static int set_options(void)
 	if (r == 0)
 		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(256 * 1024));
 	if (r == 0)
-		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(1024 * 1024));
+		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT,
+				     (size_t)(1024 * 1024));
 	if (r == 0)
 		r = git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, (size_t)16);
 	if (r == 0)
@@ -101,18 +103,23 @@ static int open_failed(struct sbx_err *err, int code, const char *path)
 	const char *why = e && e->message ? e->message : "";
 
 	if (code == GIT_EOWNER || strstr(why, "safe.directory"))
-		return sbx_err_set(err, -EPERM, "repo",
-				   "the repository of %s belongs to another user, and git does "
-				   "not trust it; if you do: git config --global --add "
-				   "safe.directory <its top directory>", path);
+		return sbx_err_set(
+			err, -EPERM, "repo",
+			"the repository of %s belongs to another user, and git does "
+			"not trust it; if you do: git config --global --add "
+			"safe.directory <its top directory>",
+			path);
 	if (code == GIT_ENOTFOUND)
 		return sbx_err_set(err, -ENOENT, "repo",
 				   "%s is not in a git repository; make one: git init && "
-				   "git add -A && git commit -m start", path);
+				   "git add -A && git commit -m start",
+				   path);
 	if (strstr(why, "unsupported"))
-		return sbx_err_set(err, -ENOTSUP, "repo",
-				   "the repository of %s has a format that libgit2 %s cannot "
-				   "read: %s", path, LIBGIT2_VERSION, why);
+		return sbx_err_set(
+			err, -ENOTSUP, "repo",
+			"the repository of %s has a format that libgit2 %s cannot "
+			"read: %s",
+			path, LIBGIT2_VERSION, why);
 	return git_fail(err, code, "cannot open the repository of %s", path);
 }
 
@@ -122,7 +129,8 @@ static int real_dir(const char *path, char **ret, struct sbx_err *err)
 	char *real = path ? realpath(path, NULL) : NULL;
 
 	if (!real)
-		return sbx_err_errno(err, path ? -errno : -EINVAL, "repo", "cannot resolve %s",
+		return sbx_err_errno(err, path ? -errno : -EINVAL, "repo",
+				     "cannot resolve %s",
 				     path ? path : "the git directory");
 	*ret = real;
 	return 0;
@@ -134,9 +142,11 @@ static int check_usable(struct repo *repo, const char *real, struct sbx_err *err
 	int r;
 
 	if (git_repository_is_bare(repo->git))
-		return sbx_err_set(err, -EINVAL, "repo",
-				   "%s is a bare repository, without files to work on; use a "
-				   "clone of it", git_repository_path(repo->git));
+		return sbx_err_set(
+			err, -EINVAL, "repo",
+			"%s is a bare repository, without files to work on; use a "
+			"clone of it",
+			git_repository_path(repo->git));
 	r = real_dir(git_repository_workdir(repo->git), &repo->workdir, err);
 	if (r == 0)
 		r = real_dir(git_repository_commondir(repo->git), &repo->common, err);
@@ -148,10 +158,11 @@ static int check_usable(struct repo *repo, const char *real, struct sbx_err *err
 	if (r < 0)
 		return git_fail(err, r, "cannot read HEAD of %s", repo->workdir);
 	if (r > 0)
-		return sbx_err_set(err, -ENODATA, "repo",
-				   "%s has no commit yet, and only what is committed is "
-				   "measured; make one: git add -A && git commit -m start",
-				   repo->workdir);
+		return sbx_err_set(
+			err, -ENODATA, "repo",
+			"%s has no commit yet, and only what is committed is "
+			"measured; make one: git add -A && git commit -m start",
+			repo->workdir);
 	return 0;
 }
 
@@ -256,8 +267,8 @@ int repo_head(struct repo *repo, char ret_hex[static COMMIT_HEX + 1], char **ret
 }
 
 /*
- * Resolve the directories of @path that exist. What follows the last of them is kept as it
- * stands, for it names nothing yet; ".." in there could mean anything and is refused.
+ * Resolve the directories of @path that exist. What follows the last of them is kept as
+ * it stands, for it names nothing yet; ".." in there could mean anything and is refused.
  */
 static int resolve_above(const char *path, char **ret)
 {
@@ -290,7 +301,8 @@ static int normalize(char *path)
 {
 	char *out = path, *save = NULL;
 
-	for (char *part = strtok_r(path, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+	for (char *part = strtok_r(path, "/", &save); part;
+	     part = strtok_r(NULL, "/", &save)) {
 		size_t n = strlen(part);
 
 		if (streq(part, "."))
@@ -314,23 +326,26 @@ int repo_relpath(struct repo *repo, const char *path, char **ret, struct sbx_err
 	int r;
 
 	if (path[0] != '/')
-		return sbx_err_set(err, -EINVAL, "repo", "%s is not an absolute path", path);
+		return sbx_err_set(err, -EINVAL, "repo", "%s is not an absolute path",
+				   path);
 	r = streq(path, repo->workdir) ? 0 : resolve_above(path, &full);
 	if (r < 0)
 		return sbx_err_errno(err, r, "repo", "cannot resolve %s", path);
 	below = str_after(full ? full : path, repo->workdir);
 	if (!below || (*below && *below != '/' && !streq(repo->workdir, "/")))
-		return sbx_err_set(err, -EXDEV, "repo", "%s is outside the repository %s", path,
-				   repo->workdir);
+		return sbx_err_set(err, -EXDEV, "repo", "%s is outside the repository %s",
+				   path, repo->workdir);
 	rel = strdup(below);
 	if (!rel)
 		return sbx_err_oom(err, "repo");
 	if (normalize(rel) < 0)
-		return sbx_err_set(err, -EINVAL, "repo", "%s leads back by \"..\" through what "
-				   "does not exist", path);
-	if (streq(rel, ".git") || str_after(rel, ".git/"))
-		return sbx_err_set(err, -EINVAL, "repo", "%s is inside git's own directory",
+		return sbx_err_set(err, -EINVAL, "repo",
+				   "%s leads back by \"..\" through what "
+				   "does not exist",
 				   path);
+	if (streq(rel, ".git") || str_after(rel, ".git/"))
+		return sbx_err_set(err, -EINVAL, "repo",
+				   "%s is inside git's own directory", path);
 	*ret = TAKE_PTR(rel);
 	return 0;
 }
@@ -338,11 +353,13 @@ int repo_relpath(struct repo *repo, const char *path, char **ret, struct sbx_err
 static int parse_hex(const char *hex, git_oid *ret, struct sbx_err *err)
 {
 	if (strlen(hex) != COMMIT_HEX || git_oid_fromstr(ret, hex) < 0)
-		return sbx_err_set(err, -EINVAL, "repo", "\"%.48s\" is not a commit name", hex);
+		return sbx_err_set(err, -EINVAL, "repo", "\"%.48s\" is not a commit name",
+				   hex);
 	return 0;
 }
 
-int git_commit_of(struct repo *repo, const char *hex, git_commit **ret, struct sbx_err *err)
+int git_commit_of(struct repo *repo, const char *hex, git_commit **ret,
+		  struct sbx_err *err)
 {
 	git_oid id;
 	int r;
@@ -434,15 +451,18 @@ int repo_read(struct repo *repo, const char *commit, const char *relpath, size_t
 
 	r = git_entry_of(repo, commit, relpath, &e, err);
 	if (r < 0)
-		return sbx_err_set(err, r, "repo", "%s has no %s", commit ? commit : "HEAD",
-				   relpath);
+		return sbx_err_set(err, r, "repo", "%s has no %s",
+				   commit ? commit : "HEAD", relpath);
 	if (git_tree_entry_type(e) != GIT_OBJECT_BLOB)
-		return sbx_err_set(err, git_kind_of(e) == REPO_DIR ? -EISDIR : -EINVAL, "repo",
-				   "%s is not a file in %s", relpath, commit ? commit : "HEAD");
+		return sbx_err_set(err, git_kind_of(e) == REPO_DIR ? -EISDIR : -EINVAL,
+				   "repo", "%s is not a file in %s", relpath,
+				   commit ? commit : "HEAD");
 	r = git_odb_read_header(&size, &type, repo->odb, git_tree_entry_id(e));
 	if (r == 0 && size > max)
-		return sbx_err_set(err, -EFBIG, "repo", "%s has %zu bytes; at most %zu can be "
-				   "handled", relpath, size, max);
+		return sbx_err_set(err, -EFBIG, "repo",
+				   "%s has %zu bytes; at most %zu can be "
+				   "handled",
+				   relpath, size, max);
 	if (r == 0)
 		r = git_blob_lookup(&blob, repo->git, git_tree_entry_id(e));
 	if (r < 0)

@@ -3,12 +3,13 @@
 
 /*
  * The repository a campaign works on, seen without git2.h: where it is, what is in its
- * commits. Only this folder includes git2.h, and nothing in it writes the index, HEAD or the
- * working tree, or lets a program named by the repository's configuration run: libgit2 runs
- * no hooks, and blobs are read and written raw, past every filter.
+ * commits. Only this folder includes git2.h, and nothing in it writes the index, HEAD or
+ * the working tree, or lets a program named by the repository's configuration run:
+ * libgit2 runs no hooks, and blobs are read and written raw, past every filter.
  *
- * Paths called "relative" are below the working directory, with single slashes, without "."
- * and "..", as git writes them. Commits are 40 hexadecimal digits (COMMIT_HEX in model.h).
+ * Paths called "relative" are below the working directory, with single slashes, without
+ * "." and "..", as git writes them. Commits are 40 hexadecimal digits (COMMIT_HEX in
+ * model.h).
  */
 
 #include <stdbool.h>
@@ -33,15 +34,16 @@ enum repo_kind {
 
 /**
  * repo_open() - find and open the repository that holds a path
- * @path:  an existing file or directory inside a working tree; links on the way are resolved
+ * @path:  an existing file or directory inside a working tree; links on the way are
+ * resolved
  * @ret:   set on success only; the caller frees it with repo_close()
  * @err:   filled on failure with the remedy, may be NULL
  *
  * GIT_DIR and its like are ignored. Linked worktrees work. Initialises libgit2 and its
  * options (fsync on, ownership validated, small caches); repo_close() shuts it down.
  *
- * Return: 0; -ENOENT where there is no repository; -EPERM where it belongs to somebody else;
- *         -EINVAL where it is bare, or @path lies in its .git; -ENODATA where it has no
+ * Return: 0; -ENOENT where there is no repository; -EPERM where it belongs to somebody
+ * else; -EINVAL where it is bare, or @path lies in its .git; -ENODATA where it has no
  *         commit; -ENOTSUP for a repository format that libgit2 cannot read
  */
 int repo_open(const char *path, struct repo **ret, struct sbx_err *err);
@@ -65,16 +67,16 @@ const char *repo_common_dir(const struct repo *repo);
 /**
  * repo_head() - the commit that HEAD names now
  * @ret_hex:     the commit
- * @ret_branch:  its branch without refs/heads/, or NULL where HEAD is detached; the caller
- *               frees it. May be NULL
+ * @ret_branch:  its branch without refs/heads/, or NULL where HEAD is detached; the
+ * caller frees it. May be NULL
  */
 int repo_head(struct repo *repo, char ret_hex[static COMMIT_HEX + 1], char **ret_branch,
 	      struct sbx_err *err);
 
 /**
  * repo_relpath() - an absolute path as git names it
- * @path:  absolute; need not exist. Links in its directories are resolved, the last part is
- *         not, so that a link is seen as a link
+ * @path:  absolute; need not exist. Links in its directories are resolved, the last part
+ * is not, so that a link is seen as a link
  * @ret:   relative path, "" for the working directory itself; the caller frees it
  *
  * Return: 0; -EXDEV outside the working directory; -EINVAL inside .git or not absolute
@@ -95,7 +97,8 @@ int repo_has_path(struct repo *repo, const char *commit, const char *relpath,
  * @max:     a longer file is -EFBIG, found before it is read
  * @ret:     appended to
  *
- * Return: 0; -ENOENT; -EISDIR or -EINVAL where it is no file (of a link: its target is read)
+ * Return: 0; -ENOENT; -EISDIR or -EINVAL where it is no file (of a link: its target is
+ * read)
  */
 int repo_read(struct repo *repo, const char *commit, const char *relpath, size_t max,
 	      struct buf *ret, struct sbx_err *err);

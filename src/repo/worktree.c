@@ -5,15 +5,15 @@
  * The private checkout.
  *
  * A child writes it: reading a blob means holding it in memory, and the supervisor shall
- * stay small. It takes blobs as they are (no attributes, no filters, no line endings), opens
- * every file below a descriptor of its directory, newly, and without following links, so
- * that a crafted tree cannot lead out.
+ * stay small. It takes blobs as they are (no attributes, no filters, no line endings),
+ * opens every file below a descriptor of its directory, newly, and without following
+ * links, so that a crafted tree cannot lead out.
  *
  * Order: the old manifest goes; everything is written into "<dir>.tmp"; mount points are
  * made where the commit has nothing; the directories are listed; the directory gets its
  * name, then the manifest. A checkout without a manifest is none, so that a kill anywhere
- * costs one more making. Nothing is synced, for it all can be made again: after a power loss
- * everything is read and compared before it is used (manifest.c).
+ * costs one more making. Nothing is synced, for it all can be made again: after a power
+ * loss everything is read and compared before it is used (manifest.c).
  */
 
 #include <dirent.h>
@@ -28,9 +28,9 @@
 #include "repo/manifest.h"
 
 #define PATH_LIMIT 3800 /* room for the directory in front of it, below PATH_MAX */
-#define KEY_MAX (COMMIT_HEX + 1 + COMMIT_HEX + 1)
+#define KEY_MAX    (COMMIT_HEX + 1 + COMMIT_HEX + 1)
 #define EMPTY_BLOB "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-#define TICK_US (20 * USEC_PER_MSEC)
+#define TICK_US    (20 * USEC_PER_MSEC)
 
 struct maker {
 	struct repo *repo;
@@ -47,8 +47,9 @@ struct maker {
 
 static int fail(struct maker *m, const char *what)
 {
-	return sbx_err_errno(m->err, -errno, "checkout", "cannot %s %s in the private checkout",
-			     what, m->path.len ? m->path.data : "the top directory");
+	return sbx_err_errno(m->err, -errno, "checkout",
+			     "cannot %s %s in the private checkout", what,
+			     m->path.len ? m->path.data : "the top directory");
 }
 
 /* Names that git itself would never check out. */
@@ -94,7 +95,8 @@ static int put_file(struct maker *m, int dir_fd, const char *name, mode_t mode,
 	struct stat st;
 	int r;
 
-	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    mode);
 	if (fd < 0)
 		return fail(m, "create");
 	r = fd_write_all(fd, data, n);
@@ -104,7 +106,8 @@ static int put_file(struct maker *m, int dir_fd, const char *name, mode_t mode,
 		errno = -r;
 		return fail(m, "write");
 	}
-	manifest_put(&m->manifest, MANIFEST_FILE, &st, (uint64_t)st.st_size, blob, m->path.data);
+	manifest_put(&m->manifest, MANIFEST_FILE, &st, (uint64_t)st.st_size, blob,
+		     m->path.data);
 	return 0;
 }
 
@@ -119,13 +122,15 @@ static int put_link(struct maker *m, int dir_fd, const char *name, const git_blo
 	if (!target)
 		return sbx_err_oom(m->err, "checkout");
 	if (strlen(target) != n)
-		return sbx_err_set(m->err, -EINVAL, "checkout",
-				   "the link %s of the commit has a NUL byte in its target",
-				   m->path.data);
+		return sbx_err_set(
+			m->err, -EINVAL, "checkout",
+			"the link %s of the commit has a NUL byte in its target",
+			m->path.data);
 	if (symlinkat(target, dir_fd, name) < 0 ||
 	    fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(m, "link");
-	manifest_put(&m->manifest, MANIFEST_LINK, &st, (uint64_t)st.st_size, hex, m->path.data);
+	manifest_put(&m->manifest, MANIFEST_LINK, &st, (uint64_t)st.st_size, hex,
+		     m->path.data);
 	return 0;
 }
 
@@ -179,9 +184,11 @@ static int put_entry(struct maker *m, int dir_fd, const git_tree_entry *e)
 	if (m->path.failed)
 		return sbx_err_oom(m->err, "checkout");
 	if (bad_name(name) || kind == REPO_ABSENT || m->path.len > PATH_LIMIT)
-		return sbx_err_set(m->err, -EINVAL, "checkout",
-				   "the commit has a name, type or depth that git does not check "
-				   "out: %.300s", m->path.data);
+		return sbx_err_set(
+			m->err, -EINVAL, "checkout",
+			"the commit has a name, type or depth that git does not check "
+			"out: %.300s",
+			m->path.data);
 	if (kind == REPO_DIR || kind == REPO_SUBMODULE)
 		return put_dir(m, dir_fd, e);
 	return put_blob(m, dir_fd, e);
@@ -212,7 +219,8 @@ static int put_commit(struct maker *m, int dir_fd)
 		return r;
 	r = git_commit_tree(&tree, commit);
 	if (r < 0)
-		return git_fail(m->err, r, "cannot read the tree of commit %s", m->commit);
+		return git_fail(m->err, r, "cannot read the tree of commit %s",
+				m->commit);
 	return put_tree(m, dir_fd, tree);
 }
 
@@ -281,8 +289,8 @@ static int list_names(struct maker *m, int dir_fd, uint64_t *ret_n)
 		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
 			continue;
 		len = push(m, e->d_name);
-		r = m->path.failed ? sbx_err_oom(m->err, "checkout") :
-				     list_name(m, dir_fd, e->d_name);
+		r = m->path.failed ? sbx_err_oom(m->err, "checkout")
+				   : list_name(m, dir_fd, e->d_name);
 		if (r < 0)
 			return r;
 		pop(m, len);
@@ -326,9 +334,10 @@ static int fill(struct maker *m, int dir_fd, uint64_t *ret_n)
 	if (r < 0)
 		return r;
 	if (m->found != m->manifest.files)
-		return sbx_err_set(m->err, -EIO, "checkout",
-				   "%s changed while it was made; nothing else may write there",
-				   m->dir);
+		return sbx_err_set(
+			m->err, -EIO, "checkout",
+			"%s changed while it was made; nothing else may write there",
+			m->dir);
 	r = set_mode(dir_fd, 0755, &st);
 	if (r < 0) {
 		errno = -r;
@@ -379,7 +388,8 @@ static int clear_old(const char *dir, struct sbx_err *err)
 			return sbx_err_oom(err, "checkout");
 		r = dir_remove(AT_FDCWD, path);
 		if (r < 0)
-			return sbx_err_errno(err, r, "checkout", "cannot remove %s", path);
+			return sbx_err_errno(err, r, "checkout", "cannot remove %s",
+					     path);
 	}
 	return 0;
 }
@@ -399,20 +409,22 @@ static int wrong_mount(struct sbx_err *err, const struct checkout_mount *mount,
 		       const char *part, enum repo_kind kind)
 {
 	static const char *const names[] = {
-		[REPO_ABSENT] = "nothing",   [REPO_FILE] = "a file",
+		[REPO_ABSENT] = "nothing",    [REPO_FILE] = "a file",
 		[REPO_EXECUTABLE] = "a file", [REPO_SYMLINK] = "a symbolic link",
-		[REPO_DIR] = "a directory",  [REPO_SUBMODULE] = "a submodule",
+		[REPO_DIR] = "a directory",   [REPO_SUBMODULE] = "a submodule",
 	};
 
-	static_assert(ARRAY_SIZE(names) == _REPO_KIND_MAX, "names does not name every kind");
+	static_assert(ARRAY_SIZE(names) == _REPO_KIND_MAX,
+		      "names does not name every kind");
 	if (mount->scratch && streq(part, mount->path))
-		return sbx_err_set(err, -EEXIST, "checkout",
-				   "scratch path %s would hide what is tracked there (%s); choose "
-				   "another path, or git rm --cached it and commit", mount->path,
-				   names[kind]);
+		return sbx_err_set(
+			err, -EEXIST, "checkout",
+			"scratch path %s would hide what is tracked there (%s); choose "
+			"another path, or git rm --cached it and commit",
+			mount->path, names[kind]);
 	return sbx_err_set(err, -ENOTDIR, "checkout",
-			   "%s cannot be mounted: %s is %s in the commit", mount->path, part,
-			   names[kind]);
+			   "%s cannot be mounted: %s is %s in the commit", mount->path,
+			   part, names[kind]);
 }
 
 static bool fits(const struct checkout_mount *mount, bool last, enum repo_kind kind)
@@ -444,9 +456,10 @@ static int check_mount(struct repo *repo, const char *commit,
 		if (slash)
 			*slash = '\0';
 		if (bad_name(part))
-			return sbx_err_set(err, -EINVAL, "checkout",
-					   "\"%s\" cannot be a mount point in the repository",
-					   mount->path);
+			return sbx_err_set(
+				err, -EINVAL, "checkout",
+				"\"%s\" cannot be a mount point in the repository",
+				mount->path);
 		r = repo_has_path(repo, commit, path, &kind, err);
 		if (r < 0)
 			return r;
@@ -478,12 +491,17 @@ static int make_key(const char *commit, const struct checkout_mount *mounts, siz
 }
 
 int checkout_make(struct repo *repo, const char *commit, const char *dir,
-		  const struct checkout_mount *mounts, size_t n_mounts, struct sbx_err *err)
+		  const struct checkout_mount *mounts, size_t n_mounts,
+		  struct sbx_err *err)
 {
 	cleanup_free char *what = NULL;
 	char key[KEY_MAX];
-	struct maker m = { .repo = repo, .commit = commit, .dir = dir, .key = key,
-			   .mounts = mounts, .n_mounts = n_mounts };
+	struct maker m = { .repo = repo,
+			   .commit = commit,
+			   .dir = dir,
+			   .key = key,
+			   .mounts = mounts,
+			   .n_mounts = n_mounts };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n_mounts; i++)
@@ -496,7 +514,8 @@ int checkout_make(struct repo *repo, const char *commit, const char *dir,
 	if (r == 0 && !what)
 		return 0;
 	if (r < 0 && r != -ENOENT)
-		return sbx_err_errno(err, r, "checkout", "cannot read the checkout %s", dir);
+		return sbx_err_errno(err, r, "checkout", "cannot read the checkout %s",
+				     dir);
 	r = clear_old(dir, err);
 	return r < 0 ? r : fork_run(make_aside, &m, "the private checkout", err);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A repository to throw away, made by the git command line in a temporary directory, with a
- * home of its own so that nobody's configuration plays a part.
+ * A repository to throw away, made by the git command line in a temporary directory, with
+ * a home of its own so that nobody's configuration plays a part.
  */
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 #include "base/strv.h"
 #include "repo/repo.h"
 
-static char scratch_top[PATH_MAX];    /* temporary directory, without links */
+static char scratch_top[PATH_MAX];      /* temporary directory, without links */
 static char scratch_repo[PATH_MAX + 8]; /* the repository in it */
 
 /* libgit2 1.5 forgets its matches when it opens a repository with format extensions. */
@@ -37,8 +37,8 @@ const char *__lsan_default_suppressions(void)
 }
 
 /*
- * Run a shell command in the repository; it must succeed. Return: what it printed, good until
- * the sixteenth call after this one.
+ * Run a shell command in the repository; it must succeed. Return: what it printed, good
+ * until the sixteenth call after this one.
  */
 static const char *sh(const char *fmt, ...) attr_printf(1, 2);
 
@@ -121,21 +121,21 @@ static struct repo *scratch_open(void)
 }
 
 /* @call failed with @want, and its message names every word. */
-#define assert_err(call, want, ...)                                                     \
-	do {                                                                            \
-		static const char *const _words[] = { __VA_ARGS__ };                    \
-		memset(&err, 0, sizeof(err));                                           \
-		assert_int_equal(call, want);                                           \
-		assert_int_equal(err.code, want);                                       \
-		for (size_t _i = 0; _i < ARRAY_SIZE(_words); _i++)                      \
-			if (!strstr(err.msg, _words[_i]))                               \
-				fail_msg("\"%s\" is not in: %s", _words[_i], err.msg);  \
+#define assert_err(call, want, ...)                                                    \
+	do {                                                                           \
+		static const char *const _words[] = { __VA_ARGS__ };                   \
+		memset(&err, 0, sizeof(err));                                          \
+		assert_int_equal(call, want);                                          \
+		assert_int_equal(err.code, want);                                      \
+		for (size_t _i = 0; _i < ARRAY_SIZE(_words); _i++)                     \
+			if (!strstr(err.msg, _words[_i]))                              \
+				fail_msg("\"%s\" is not in: %s", _words[_i], err.msg); \
 	} while (0)
 
 /* @call succeeded; else its message is the failure. */
-#define assert_ok(call)                                                                 \
-	do {                                                                            \
-		memset(&err, 0, sizeof(err));                                           \
-		if ((call) != 0)                                                        \
-			fail_msg("%s: %s", #call, err.msg);                             \
+#define assert_ok(call)                                     \
+	do {                                                \
+		memset(&err, 0, sizeof(err));               \
+		if ((call) != 0)                            \
+			fail_msg("%s: %s", #call, err.msg); \
 	} while (0)

@@ -28,11 +28,16 @@ static const char *head(void)
 }
 
 static void make(struct repo *repo, unsigned number, const char *parent, const char *path,
-		 const char *content, const char *message, char ret[static COMMIT_HEX + 1])
+		 const char *content, const char *message,
+		 char ret[static COMMIT_HEX + 1])
 {
-	struct commit_spec spec = { .tag = "t", .number = number, .parent = parent,
-				    .path = path, .content = content,
-				    .len = content ? strlen(content) : 0, .message = message };
+	struct commit_spec spec = { .tag = "t",
+				    .number = number,
+				    .parent = parent,
+				    .path = path,
+				    .content = content,
+				    .len = content ? strlen(content) : 0,
+				    .message = message };
 
 	assert_ok(commit_experiment(repo, &spec, ret, &err));
 }
@@ -46,7 +51,8 @@ static void commit_changes_only_the_target(void **state)
 	scratch_commit();
 	repo = scratch_open();
 	make(repo, 1, head(), NESTED, "lr: 0.2\r\n", "double it", a);
-	assert_string_equal(sh("git diff-tree -r --name-status HEAD %s", a), "M\t" NESTED);
+	assert_string_equal(sh("git diff-tree -r --name-status HEAD %s", a),
+			    "M\t" NESTED);
 	assert_string_equal(sh("git rev-parse %s^ refs/autoexp/t/0001 | tr '\\n' ' '", a),
 			    sh("echo $(git rev-parse HEAD) %s' '", a));
 	assert_string_equal(sh("git show %s:" NESTED " | od -An -c | tr -d ' '", a),
@@ -68,7 +74,8 @@ static void commit_without_edit_changes_nothing(void **state)
 	make(repo, 1, head(), "train.py", NULL, "no valid edit", a);
 	make(repo, 2, head(), "train.py", NULL, "no valid edit", b);
 	assert_string_not_equal(a, b);
-	assert_string_equal(sh("git rev-parse %s^{tree}", a), sh("git rev-parse HEAD^{tree}"));
+	assert_string_equal(sh("git rev-parse %s^{tree}", a),
+			    sh("git rev-parse HEAD^{tree}"));
 	assert_string_equal(sh("git log -1 --format=%%B %s", b),
 			    "no valid edit\n\nAutoexp-Experiment: t/0002");
 }
@@ -81,9 +88,13 @@ static void messages_are_made_harmless(void **state)
 		{ "plain", "plain" },
 		{ "  \n\n a\tb\r\n c \n\n", "a b\n c" },
 		{ "\033[31mred\033[0m\a\177", "[31mred[0m" },
-		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
-		{ "bad \xff\xc3 \xc0\xaf \xed\xa0\x80 \xf5\x80\x80\x80", "bad ?? ?? ??? ????" },
-		{ "bidi \xe2\x80\xae" "x\xe2\x81\xa6 nel \xc2\x85.", "bidi x nel ." },
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+		  "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "bad \xff\xc3 \xc0\xaf \xed\xa0\x80 \xf5\x80\x80\x80",
+		  "bad ?? ?? ??? ????" },
+		{ "bidi \xe2\x80\xae"
+		  "x\xe2\x81\xa6 nel \xc2\x85.",
+		  "bidi x nel ." },
 		{ "", "no description" },
 		{ "\001\n", "no description" },
 	};
@@ -98,7 +109,8 @@ static void messages_are_made_harmless(void **state)
 		char want[256];
 
 		make(repo, i, head(), "train.py", NULL, table[i].in, hex);
-		snprintf(want, sizeof(want), "%s\n\nAutoexp-Experiment: t/%04u", table[i].out, i);
+		snprintf(want, sizeof(want), "%s\n\nAutoexp-Experiment: t/%04u",
+			 table[i].out, i);
 		assert_string_equal(sh("git log -1 --format=%%B %s", hex), want);
 	}
 	memset(huge, 'x', 100000);
@@ -128,15 +140,20 @@ static void wrong_experiments_are_refused(void **state)
 {
 	cleanup_repo struct repo *repo = NULL;
 	char hex[COMMIT_HEX + 1];
-	struct commit_spec spec = { .tag = "t", .number = 1, .content = "x", .len = 1,
-				    .message = "m", .path = "train.py" };
+	struct commit_spec spec = { .tag = "t",
+				    .number = 1,
+				    .content = "x",
+				    .len = 1,
+				    .message = "m",
+				    .path = "train.py" };
 
 	(void)state;
 	scratch_commit();
 	spec.parent = head();
 	repo = scratch_open();
 	make(repo, 1, head(), "train.py", "x", "m", hex);
-	assert_err(commit_experiment(repo, &spec, hex, &err), -EEXIST, "refs/autoexp/t/0001");
+	assert_err(commit_experiment(repo, &spec, hex, &err), -EEXIST,
+		   "refs/autoexp/t/0001");
 	spec.number = 2;
 	spec.path = "none.py";
 	assert_err(commit_experiment(repo, &spec, hex, &err), -ENOENT, "none.py");
@@ -163,7 +180,8 @@ static void experiments_are_listed_and_dropped(void **state)
 	assert_int_equal(n, 0);
 	for (unsigned i = 0; i < 3; i++)
 		make(repo, numbers[i], head(), "train.py", "y", "m", hex[i]);
-	sh("git update-ref refs/autoexp/t/other HEAD && git update-ref refs/autoexp/t2/0007 HEAD "
+	sh("git update-ref refs/autoexp/t/other HEAD && git update-ref "
+	   "refs/autoexp/t2/0007 HEAD "
 	   "&& git pack-refs --all");
 	assert_ok(commit_list(repo, "t", &list, &n, &err));
 	assert_int_equal(n, 3);
@@ -184,12 +202,23 @@ static void tags_are_what_git_accepts(void **state)
 		const char *tag;
 		int r;
 	} table[] = {
-		{ "a", 0 }, { "train.py-2026-01-01", 0 }, { "A_b.C-9", 0 }, { "a.locked", 0 },
-		{ "", -EINVAL }, { ".a", -EINVAL }, { "-a", -EINVAL }, { "a.", -EINVAL },
-		{ "a..b", -EINVAL }, { "a.lock", -EINVAL }, { "a/b", -EINVAL },
-		{ "a b", -EINVAL }, { "a~1", -EINVAL }, { "\xc3\xa4", -EINVAL },
+		{ "a", 0 },
+		{ "train.py-2026-01-01", 0 },
+		{ "A_b.C-9", 0 },
+		{ "a.locked", 0 },
+		{ "", -EINVAL },
+		{ ".a", -EINVAL },
+		{ "-a", -EINVAL },
+		{ "a.", -EINVAL },
+		{ "a..b", -EINVAL },
+		{ "a.lock", -EINVAL },
+		{ "a/b", -EINVAL },
+		{ "a b", -EINVAL },
+		{ "a~1", -EINVAL },
+		{ "\xc3\xa4", -EINVAL },
 		{ "0123456789012345678901234567890123456789012345678901234567890123", 0 },
-		{ "01234567890123456789012345678901234567890123456789012345678901234", -EINVAL },
+		{ "01234567890123456789012345678901234567890123456789012345678901234",
+		  -EINVAL },
 	};
 
 	(void)state;
@@ -217,7 +246,8 @@ static void branch_starts_once(void **state)
 	assert_err(branch_create(repo, "t", head(), &err), -EEXIST, "autoexp/t");
 	assert_err(branch_create(repo, "t/x", head(), &err), -EINVAL, "t/x");
 	sh("git branch autoexp/deep/er && git branch autoexp/aa");
-	assert_err(branch_create(repo, "deep", head(), &err), -ENOTDIR, "autoexp/deep/er");
+	assert_err(branch_create(repo, "deep", head(), &err), -ENOTDIR,
+		   "autoexp/deep/er");
 	assert_ok(branch_list(repo, &tags, &err));
 	assert_int_equal(strv_len(tags), 2);
 	assert_string_equal(tags[0], "aa");
@@ -242,7 +272,8 @@ static void branch_moves_by_compare_and_swap(void **state)
 	assert_ok(branch_advance(repo, "t", head(), a, &err));
 	assert_ok(branch_tip(repo, "t", tip, &err));
 	assert_string_equal(tip, a);
-	assert_err(branch_advance(repo, "t", head(), b, &err), -ESTALE, "git branch -f autoexp/t");
+	assert_err(branch_advance(repo, "t", head(), b, &err), -ESTALE,
+		   "git branch -f autoexp/t");
 	sh("git update-ref refs/heads/autoexp/t HEAD");
 	assert_err(branch_advance(repo, "t", a, b, &err), -ESTALE, "somebody moved it");
 	assert_string_equal(sh("git rev-parse autoexp/t"), head());
@@ -269,7 +300,8 @@ static void branch_checked_out_is_left_alone(void **state)
 	assert_err(branch_check_free(repo, "t", &err), -EBUSY, "main working tree");
 	sh("git checkout -q --detach && mkdir .git/rebase-merge && "
 	   "echo refs/heads/autoexp/t > .git/rebase-merge/head-name");
-	assert_err(branch_advance(repo, "t", head(), a, &err), -EBUSY, "main working tree");
+	assert_err(branch_advance(repo, "t", head(), a, &err), -EBUSY,
+		   "main working tree");
 	sh("rm -r .git/rebase-merge && git checkout -q main");
 	assert_ok(branch_advance(repo, "t", head(), a, &err));
 	sh("git symbolic-ref HEAD refs/heads/autoexp/new");
@@ -281,8 +313,9 @@ static void locks_of_a_killed_supervisor_are_removed(void **state)
 {
 	cleanup_repo struct repo *repo = NULL;
 	char a[COMMIT_HEX + 1];
-	struct commit_spec spec = { .tag = "t", .number = 2, .message = "m",
-				    .path = "train.py", .parent = a };
+	struct commit_spec spec = {
+		.tag = "t", .number = 2, .message = "m", .path = "train.py", .parent = a
+	};
 
 	(void)state;
 	scratch_commit();
@@ -323,10 +356,12 @@ static void diff_shows_what_changed(void **state)
 	assert_err(diff_commits(repo, a, b, "src", &text, &err), -ENOENT, "src");
 }
 
-/* Everything in a repository that makes git run a program, each leaving a file if it ran. */
+/* Everything in a repository that makes git run a program, each leaving a file if it ran.
+ */
 static void set_traps(void)
 {
-	sh("printf '#!/bin/sh\\necho \"$0\" >> %s/ran\\nexit 1\\n' > ../trap && chmod +x ../trap && "
+	sh("printf '#!/bin/sh\\necho \"$0\" >> %s/ran\\nexit 1\\n' > ../trap && chmod +x "
+	   "../trap && "
 	   "mkdir -p .git/hooks ../hooks && for h in pre-commit commit-msg post-commit "
 	   "post-checkout reference-transaction post-index-change fsmonitor-watchman "
 	   "prepare-commit-msg post-rewrite pre-auto-gc; do "
@@ -334,7 +369,8 @@ static void set_traps(void)
 	   "cat >> .git/config <<X\n"
 	   "[core]\nhooksPath = %s/hooks\nfsmonitor = %s/trap\nsshCommand = %s/trap\n"
 	   "pager = %s/trap\neditor = %s/trap\n"
-	   "[filter \"x\"]\nclean = %s/trap\nsmudge = %s/trap\nprocess = %s/trap\nrequired = true\n"
+	   "[filter \"x\"]\nclean = %s/trap\nsmudge = %s/trap\nprocess = "
+	   "%s/trap\nrequired = true\n"
 	   "[diff \"x\"]\ncommand = %s/trap\ntextconv = %s/trap\n"
 	   "[diff]\nexternal = %s/trap\n"
 	   "[commit]\ngpgsign = true\n[gpg]\nprogram = %s/trap\nX",
@@ -343,9 +379,11 @@ static void set_traps(void)
 	   scratch_top);
 }
 
-#define SNAPSHOT                                                                          \
-	"sha256sum .git/index .git/HEAD && GIT_OPTIONAL_LOCKS=0 git status --porcelain && " \
-	"git rev-parse HEAD main && cat train.py && stat -c '%%Y %%Z %%n' train.py .git/index"
+#define SNAPSHOT                                                                         \
+	"sha256sum .git/index .git/HEAD && GIT_OPTIONAL_LOCKS=0 git status --porcelain " \
+	"&& "                                                                            \
+	"git rev-parse HEAD main && cat train.py && stat -c '%%Y %%Z %%n' train.py "     \
+	".git/index"
 
 static void nothing_of_the_user_is_touched_and_nothing_runs(void **state)
 {
@@ -363,7 +401,8 @@ static void nothing_of_the_user_is_touched_and_nothing_runs(void **state)
 	scratch_commit();
 	sh("printf '* filter=x diff=x\\n*.py text eol=crlf\\n' "
 	   "> .gitattributes && git add -A && git commit -q -m attributes");
-	sh("cp .git/config ../config && printf 'dirty\\n' >> train.py && touch staged other && "
+	sh("cp .git/config ../config && printf 'dirty\\n' >> train.py && touch staged "
+	   "other && "
 	   "git add staged && cp -a .git/hooks ../hooks-before");
 	before = strdup(sh(SNAPSHOT));
 	set_traps();
@@ -391,7 +430,8 @@ static void nothing_of_the_user_is_touched_and_nothing_runs(void **state)
 		assert_ok(commit_tidy(repo, i == 40 ? 64 : i, &err));
 	}
 	assert_string_equal(sh("cat ../ran 2>/dev/null || true"), "");
-	sh("cp ../config .git/config && rm -r .git/hooks && cp -a ../hooks-before .git/hooks");
+	sh("cp ../config .git/config && rm -r .git/hooks && cp -a ../hooks-before "
+	   ".git/hooks");
 	assert_string_equal(sh(SNAPSHOT), before);
 	assert_string_equal(sh("cat %s/train.py", dir), "x = 1");
 
@@ -425,7 +465,8 @@ static void campaign_of_hundreds_keeps_git_quick_and_sound(void **state)
 			fds = (size_t)atoi(sh("ls /proc/%d/fd | wc -l", getpid()));
 	}
 	cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	print_message("[     info ] %" PRIu64 " us of CPU time per experiment\n", cpu / 211);
+	print_message("[     info ] %" PRIu64 " us of CPU time per experiment\n",
+		      cpu / 211);
 	assert_in_range(atoi(sh("ls .git/objects/pack/*.pack | wc -l")), 1, 6 + 32);
 	assert_in_range(atoi(sh("find .git/refs/autoexp -type f | wc -l")), 1, 18);
 	assert_in_range(atoi(sh("ls /proc/%d/fd | wc -l", getpid())), 1, fds + 20);
@@ -455,8 +496,12 @@ static int run_counted(const char *times)
 	if (r == 0)
 		r = branch_tip(repo, "t", tip, &e);
 	for (unsigned i = 1; r == 0 && i <= (unsigned)atoi(times); i++) {
-		struct commit_spec spec = { .tag = "t", .number = i, .parent = tip,
-					    .path = NESTED, .content = text, .message = "m" };
+		struct commit_spec spec = { .tag = "t",
+					    .number = i,
+					    .parent = tip,
+					    .path = NESTED,
+					    .content = text,
+					    .message = "m" };
 
 		spec.len = (size_t)snprintf(text, sizeof(text), "lr: %u\n", i);
 		r = commit_experiment(repo, &spec, hex, &e);
@@ -472,8 +517,10 @@ static int run_counted(const char *times)
 static int count_syncs(const char *self, int times)
 {
 	sh("git update-ref refs/heads/autoexp/t HEAD && rm -rf .git/refs/autoexp/t && "
-	   "mkdir -p .git/refs/autoexp/t && ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o ../trace -e trace="
-	   "fsync,fdatasync,sync,syncfs,sync_file_range '%s' --counted %d", self, times);
+	   "mkdir -p .git/refs/autoexp/t && ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "
+	   "../trace -e trace="
+	   "fsync,fdatasync,sync,syncfs,sync_file_range '%s' --counted %d",
+	   self, times);
 	return atoi(sh("grep -c sync ../trace"));
 }
 
@@ -497,7 +544,8 @@ static void experiment_costs_few_syncs(void **state)
 	assert_in_range((eleven - one) / 10, 6, 10);
 }
 
-#define scratch_test(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
+#define scratch_test(f) \
+	cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(int argc, char **argv)
 {

@@ -27,8 +27,9 @@ static void opens_from_a_nested_directory(void **state)
 	assert_string_equal(hex, sh("git rev-parse HEAD"));
 	assert_string_equal(branch, "main");
 	assert_int_equal(repo_has_commit(repo, hex, &err), 1);
-	assert_int_equal(repo_has_commit(repo, "0123456789012345678901234567890123456789", &err),
-			 0);
+	assert_int_equal(
+		repo_has_commit(repo, "0123456789012345678901234567890123456789", &err),
+		0);
 	assert_int_equal(repo_has_commit(repo, "main", &err), 0);
 }
 
@@ -96,13 +97,15 @@ static void what_is_no_working_tree_is_refused(void **state)
 	char path[PATH_MAX + 32];
 
 	(void)state;
-	assert_err(repo_open(scratch_repo, &repo, &err), -ENODATA, "no commit", "git commit");
+	assert_err(repo_open(scratch_repo, &repo, &err), -ENODATA, "no commit",
+		   "git commit");
 	scratch_commit();
 	sh("git clone -q --bare . ../bare.git && mkdir ../plain");
 	snprintf(path, sizeof(path), "%s/bare.git", scratch_top);
 	assert_err(repo_open(path, &repo, &err), -EINVAL, "bare");
 	snprintf(path, sizeof(path), "%s/plain", scratch_top);
-	assert_err(repo_open(path, &repo, &err), -ENOENT, "not in a git repository", "git init");
+	assert_err(repo_open(path, &repo, &err), -ENOENT, "not in a git repository",
+		   "git init");
 	snprintf(path, sizeof(path), "%s/.git/objects", scratch_repo);
 	assert_err(repo_open(path, &repo, &err), -EINVAL, "inside git's own directory");
 	snprintf(path, sizeof(path), "%s/nowhere", scratch_top);
@@ -113,14 +116,16 @@ static void what_is_no_working_tree_is_refused(void **state)
 	assert_null(repo);
 }
 
-/* `git sparse-checkout` and `git clone --filter` switch these on; nothing here depends on them. */
+/* `git sparse-checkout` and `git clone --filter` switch these on; nothing here depends on
+ * them. */
 static void harmless_format_extensions_are_accepted(void **state)
 {
 	cleanup_repo struct repo *repo = NULL;
 
 	(void)state;
 	scratch_commit();
-	sh("git config core.repositoryFormatVersion 1 && git config extensions.worktreeConfig true"
+	sh("git config core.repositoryFormatVersion 1 && git config "
+	   "extensions.worktreeConfig true"
 	   " && git config extensions.partialClone origin");
 	repo = scratch_open();
 	assert_string_equal(repo_workdir(repo), scratch_repo);
@@ -182,7 +187,8 @@ static void paths_are_named_as_git_names_them(void **state)
 		if (r == 0)
 			assert_string_equal(rel, table[i].rel);
 	}
-	assert_err(repo_relpath(repo, "train.py", &(char *){ NULL }, &err), -EINVAL, "absolute");
+	assert_err(repo_relpath(repo, "train.py", &(char *){ NULL }, &err), -EINVAL,
+		   "absolute");
 }
 
 static void target_is_a_file_of_head(void **state)
@@ -217,7 +223,8 @@ static void every_other_target_is_refused_with_its_remedy(void **state)
 		{ "missing.py", -ENOENT, "does not exist", "" },
 		{ "new.py", -ENODATA, "not in git", "git add new.py && git commit" },
 		{ "staged.py", -ENODATA, "staged", "git commit" },
-		{ "ignored.py", -ENODATA, "ignored", "git add -f ignored.py && git commit" },
+		{ "ignored.py", -ENODATA, "ignored",
+		  "git add -f ignored.py && git commit" },
 		{ "link.py", -ELOOP, "symbolic link", "" },
 		{ "newlink.py", -ELOOP, "symbolic link", "" },
 		{ "src", -EISDIR, "directory", "" },
@@ -264,7 +271,8 @@ static void commits_are_looked_into_raw(void **state)
 	(void)state;
 	scratch_commit();
 	sh("printf '*.txt eol=crlf ident filter=x\\n' > .gitattributes && "
-	   "printf 'a $Id$\\n' > a.txt && ln -s a.txt l && git add -A && git commit -q -m text && "
+	   "printf 'a $Id$\\n' > a.txt && ln -s a.txt l && git add -A && git commit -q "
+	   "-m text && "
 	   "echo changed > a.txt");
 	repo = scratch_open();
 	assert_ok(repo_read(repo, NULL, "a.txt", 100, &text, &err));
@@ -287,8 +295,8 @@ static void commits_are_looked_into_raw(void **state)
 
 static void differing_files_are_named(void **state)
 {
-	char *const paths[] = { "train.py", "eval.sh", "crlf.txt", "gone.py", "typed.py", "src",
-				"unknown", NULL };
+	char *const paths[] = { "train.py", "eval.sh", "crlf.txt", "gone.py",
+				"typed.py", "src",     "unknown",  NULL };
 	cleanup_repo struct repo *repo = NULL;
 	cleanup_strv char **dirty = NULL;
 
@@ -296,7 +304,8 @@ static void differing_files_are_named(void **state)
 	scratch_commit();
 	sh("printf '*.txt text\\n' > .gitattributes && printf 'a\\n' > crlf.txt && "
 	   "touch gone.py typed.py && git add -A && git commit -q -m more && "
-	   "printf 'a\\r\\n' > crlf.txt && rm gone.py typed.py && ln -s train.py typed.py && "
+	   "printf 'a\\r\\n' > crlf.txt && rm gone.py typed.py && ln -s train.py "
+	   "typed.py && "
 	   "printf 'x = 2\\n' > train.py && touch unknown");
 	repo = scratch_open();
 	assert_ok(repo_dirty(repo, paths, &dirty, &err));
@@ -314,8 +323,10 @@ static void lfs_files_and_submodules_are_named(void **state)
 
 	(void)state;
 	scratch_commit();
-	sh("mkdir -p data && printf '*.bin filter=lfs diff=lfs -text\\n' > data/.gitattributes && "
-	   "printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:00\\nsize 9\\n' "
+	sh("mkdir -p data && printf '*.bin filter=lfs diff=lfs -text\\n' > "
+	   "data/.gitattributes && "
+	   "printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:00\\nsize "
+	   "9\\n' "
 	   "> data/w.bin && printf 'version 1\\n' > data/v.bin && git add -A && "
 	   "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),ext/mod && "
 	   "git commit -q -m lfs");
@@ -333,7 +344,8 @@ static void exclude_gets_its_line_once(void **state)
 
 	(void)state;
 	scratch_commit();
-	sh("printf '*.o\\n/.autoexp/x' > .git/info/exclude && chmod 640 .git/info/exclude");
+	sh("printf '*.o\\n/.autoexp/x' > .git/info/exclude && chmod 640 "
+	   ".git/info/exclude");
 	repo = scratch_open();
 	assert_ok(repo_exclude(repo, &err));
 	assert_ok(repo_exclude(repo, &err));
@@ -345,13 +357,15 @@ static void exclude_gets_its_line_once(void **state)
 	sh("rm -r .git/info && mkdir ../dots");
 	assert_ok(repo_exclude(repo, &err));
 	assert_string_equal(sh("cat .git/info/exclude"), "/.autoexp/");
-	sh("printf 'mine\\n' > ../dots/exclude && ln -sf ../../../dots/exclude .git/info/exclude");
+	sh("printf 'mine\\n' > ../dots/exclude && ln -sf ../../../dots/exclude "
+	   ".git/info/exclude");
 	assert_ok(repo_exclude(repo, &err));
 	assert_string_equal(sh("test -L .git/info/exclude && cat ../dots/exclude"),
 			    "mine\n/.autoexp/");
 }
 
-#define scratch_test(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
+#define scratch_test(f) \
+	cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 
 int main(void)
 {

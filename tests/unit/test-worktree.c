@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The private checkout: it is the commit, whatever the repository's attributes, the umask or
- * an earlier crash say, and whatever differs afterwards is found.
+ * The private checkout: it is the commit, whatever the repository's attributes, the umask
+ * or an earlier crash say, and whatever differs afterwards is found.
  */
 
 #include "scratch-repo.h"
@@ -50,7 +50,8 @@ static void checkout_is_the_commit_raw(void **state)
 	(void)state;
 	scratch_commit();
 	sh("git config core.autocrlf true && git config filter.x.smudge 'tr a-z A-Z' && "
-	   "git config filter.x.clean cat && printf '* filter=x text eol=crlf ident export-ignore\\n' "
+	   "git config filter.x.clean cat && printf '* filter=x text eol=crlf ident "
+	   "export-ignore\\n' "
 	   "> .gitattributes && printf 'a $Id$\\n' > a.txt && ln -s ../nowhere link && "
 	   "ln -s src/deep dirlink && printf 'b\\0\\377' > 'odd\tname' && "
 	   "git -c core.autocrlf=false add -A && git commit -q -m text && "
@@ -59,15 +60,20 @@ static void checkout_is_the_commit_raw(void **state)
 	repo = scratch_open();
 	make(repo);
 	umask(mask);
-	sh("for f in .gitattributes a.txt odd*name eval.sh train.py src/deep/er/conf.yaml; do "
-	   "git cat-file blob \"HEAD:$f\" | cmp - \"%s/$f\" || exit 1; done", dir);
-	assert_string_equal(sh("cd %s && readlink link dirlink", dir), "../nowhere\nsrc/deep");
-	assert_string_equal(sh("cd %s && find . -type f -printf '%%m %%P\\n' -o -type d "
-			       "-printf '%%m %%P/\\n' -o -printf 'l %%P\\n' | sort", dir),
-			    "644 .gitattributes\n644 a.txt\n644 odd\tname\n"
-			    "644 src/deep/er/conf.yaml\n644 train.py\n755 /\n755 eval.sh\n"
-			    "755 ext/\n755 ext/mod/\n755 src/\n755 src/deep/\n755 src/deep/er/\n"
-			    "l dirlink\nl link");
+	sh("for f in .gitattributes a.txt odd*name eval.sh train.py "
+	   "src/deep/er/conf.yaml; do "
+	   "git cat-file blob \"HEAD:$f\" | cmp - \"%s/$f\" || exit 1; done",
+	   dir);
+	assert_string_equal(sh("cd %s && readlink link dirlink", dir),
+			    "../nowhere\nsrc/deep");
+	assert_string_equal(
+		sh("cd %s && find . -type f -printf '%%m %%P\\n' -o -type d "
+		   "-printf '%%m %%P/\\n' -o -printf 'l %%P\\n' | sort",
+		   dir),
+		"644 .gitattributes\n644 a.txt\n644 odd\tname\n"
+		"644 src/deep/er/conf.yaml\n644 train.py\n755 /\n755 eval.sh\n"
+		"755 ext/\n755 ext/mod/\n755 src/\n755 src/deep/\n755 src/deep/er/\n"
+		"l dirlink\nl link");
 	assert_string_equal(verify(), "");
 }
 
@@ -88,8 +94,9 @@ static void mount_points_are_made_where_nothing_is(void **state)
 	repo = scratch_open();
 	snprintf(commit, sizeof(commit), "%s", sh("git rev-parse HEAD"));
 	assert_ok(checkout_make(repo, commit, dir, mounts, ARRAY_SIZE(mounts), &err));
-	assert_string_equal(sh("cd %s && find . -type d -empty -o -type f -empty | sort", dir),
-			    "./build/sub\n./data/w.bin\n./src/deep/tmp/x");
+	assert_string_equal(
+		sh("cd %s && find . -type d -empty -o -type f -empty | sort", dir),
+		"./build/sub\n./data/w.bin\n./src/deep/tmp/x");
 	assert_string_equal(sh("cat %s/train.py", dir), "x = 1");
 	assert_string_equal(verify(), "");
 	sh("touch %s/src/deep/tmp/x/core", dir);
@@ -143,7 +150,8 @@ static void every_difference_is_named(void **state)
 	} table[] = {
 		/* The same size, and the old times put back: only ctime tells. */
 		{ "cp -p train.py ../keep && printf 'x = 9\\n' > train.py && "
-		  "touch -r ../keep train.py", "train.py has another content" },
+		  "touch -r ../keep train.py",
+		  "train.py has another content" },
 		{ "printf 'lr: 0.9\\n' > src/deep/er/conf.yaml",
 		  "src/deep/er/conf.yaml has another content" },
 		{ "printf more >> train.py", "train.py has another content" },
@@ -163,7 +171,8 @@ static void every_difference_is_named(void **state)
 		{ "touch src/deep/extra", "src/deep/extra is not part of the commit" },
 		{ "mkdir src/.git", "src/.git is not part of the commit" },
 		{ "ln -s x src/deep/er/x", "src/deep/er/x is not part of the commit" },
-		{ "touch \"$(printf 'a\\033[1mb')\"", "a?[1mb is not part of the commit" },
+		{ "touch \"$(printf 'a\\033[1mb')\"",
+		  "a?[1mb is not part of the commit" },
 		{ "mv train.py train2.py", "train.py is missing" },
 	};
 
@@ -201,23 +210,28 @@ static void what_looks_new_but_is_the_same_is_no_difference(void **state)
 	repo = scratch_open();
 	make(repo);
 	sh("cd %s && touch train.py src/deep src/x && rm src/x && ln train.py ../hard && "
-	   "rm ../hard && ln -sfn src link", dir);
+	   "rm ../hard && ln -sfn src link",
+	   dir);
 	assert_string_equal(verify(), "");
 	/* A repository copied elsewhere: every inode is another one. */
 	sh("cp -a %s ../co2 && rm -r %s && mv ../co2 %s", dir, dir, dir);
 	nanosleep(&wait, NULL);
 	assert_string_equal(verify(), "");
 	/* Now the new identities are the recorded ones. */
-	assert_string_equal(sh("cd %s && tr '\\0' '\\n' < %s.manifest | awk 'NF == 8 "
-			       "{ print $4, $8 }' | while read ino path; do "
-			       "test $((0x$ino)) = $(stat -c %%i $path) || echo $path; done", dir,
-			       dir), "");
+	assert_string_equal(
+		sh("cd %s && tr '\\0' '\\n' < %s.manifest | awk 'NF == 8 "
+		   "{ print $4, $8 }' | while read ino path; do "
+		   "test $((0x$ino)) = $(stat -c %%i $path) || echo $path; done",
+		   dir, dir),
+		"");
 }
 
 /* Replace the boot in the manifest by another one. */
 static void reboot(void)
 {
-	sh("sed -i '1s/ 1 [-0-9a-f]* / 1 11111111-1111-1111-1111-111111111111 /' %s.manifest", dir);
+	sh("sed -i '1s/ 1 [-0-9a-f]* / 1 11111111-1111-1111-1111-111111111111 /' "
+	   "%s.manifest",
+	   dir);
 }
 
 static void everything_is_read_again_after_a_reboot(void **state)
@@ -237,8 +251,10 @@ static void everything_is_read_again_after_a_reboot(void **state)
 	make(repo);
 	assert_string_equal(sh("stat -c '%%i %%z' %s", dir), inode);
 
-	/* As a power loss leaves it: the recorded identity, and not the recorded content. */
-	sh("sed -i s/$(git rev-parse HEAD:train.py)/$(git rev-parse HEAD:eval.sh)/ %s.manifest",
+	/* As a power loss leaves it: the recorded identity, and not the recorded content.
+	 */
+	sh("sed -i s/$(git rev-parse HEAD:train.py)/$(git rev-parse HEAD:eval.sh)/ "
+	   "%s.manifest",
 	   dir);
 	assert_string_equal(verify(), "");
 	reboot();
@@ -297,9 +313,10 @@ static void leftovers_of_a_crash_are_replaced(void **state)
 		sh("sh -c \"$(printf '%%s' '%s' | sed 's#{}#%s#g')\"", crashes[i], dir);
 		make(repo);
 		assert_string_equal(verify(), "");
-		assert_string_equal(sh("ls %s && ls -d %s*", dir, dir),
-				    sh("printf '%%s\\n' eval.sh src train.py %s %s.manifest", dir,
-				       dir));
+		assert_string_equal(
+			sh("ls %s && ls -d %s*", dir, dir),
+			sh("printf '%%s\\n' eval.sh src train.py %s %s.manifest", dir,
+			   dir));
 	}
 }
 
@@ -312,7 +329,8 @@ static void verifying_needs_a_checkout_of_that_commit(void **state)
 	scratch_commit();
 	repo = scratch_open();
 	make(repo);
-	assert_err(checkout_verify("0123456789012345678901234567890123456789", dir, &what, &err),
+	assert_err(checkout_verify("0123456789012345678901234567890123456789", dir, &what,
+				   &err),
 		   -ENOENT, "no complete checkout");
 	sh("truncate -s -3 %s.manifest", dir);
 	assert_err(checkout_verify(commit, dir, &what, &err), -ENOENT, "damaged");
@@ -347,7 +365,8 @@ static void crafted_trees_cannot_lead_out(void **state)
 			    "\"printf \\\"$(printf '%%s' '%s' | sed "
 			    "\"s#BLOB#$(echo \"$blob\" | sed 's/\\\\/&&/g')#; "
 			    "s#TREE#$(echo \"$tree\" | sed 's/\\\\/&&/g')#\")\\\"\" | "
-			    "git hash-object -t tree -w --stdin --literally)", table[i].tree));
+			    "git hash-object -t tree -w --stdin --literally)",
+			    table[i].tree));
 		memset(&err, 0, sizeof(err));
 		r = checkout_make(repo, commit, dir, NULL, 0, &err);
 		if (r >= 0 || !strstr(err.msg, table[i].word))
@@ -399,14 +418,16 @@ static void large_trees_are_verified(void **state)
 
 	(void)state;
 	scratch_commit();
-	sh("for d in $(seq 20); do mkdir d$d && for f in $(seq 50); do echo $d $f > d$d/$f; "
+	sh("for d in $(seq 20); do mkdir d$d && for f in $(seq 50); do echo $d $f > "
+	   "d$d/$f; "
 	   "done; done && git add -A && git commit -q -m many");
 	repo = scratch_open();
 	make(repo);
 	cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID);
 	assert_string_equal(verify(), "");
 	cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-	print_message("[     info ] %" PRIu64 " us of CPU time to verify 1,003 files\n", cpu);
+	print_message("[     info ] %" PRIu64 " us of CPU time to verify 1,003 files\n",
+		      cpu);
 	sh("echo 0 0 > %s/d17/33", dir);
 	assert_string_equal(verify(), "d17/33 has another content");
 }
