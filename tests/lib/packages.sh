@@ -100,7 +100,7 @@ packages_present() {
 packages_missing() {
 	for name in "$@"; do
 		if packages_on_apt; then
-			status=$(dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null)
+			status=$(dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null) || status=
 			case $status in
 			installed*)	;;
 			*)		echo "$name" ;;
