@@ -7,9 +7,10 @@
  *	2. take the ids; the kernel clears PDEATHSIG on the way, so that comes after
  *	3. mounts and network, which need capabilities in our user namespace
  *	4. drop all capabilities, no_new_privs
- *	5. vfork the command, which takes its session, limits and the filter, and execs
+ *	5. vfork the command, which takes its session, limits, Landlock and the filter, and
+ *	   execs
  *
- * Process 1 itself stays outside the filter: it is our code, it is not dumpable, and it needs
+ * Process 1 itself stays outside Landlock and the filter: it is our code, it is not dumpable, and it needs
  * nothing but waiting. As process 1 of its namespace no signal from inside reaches it.
  *
  * Nothing here allocates: the parent may have been anywhere when it cloned.
@@ -33,6 +34,7 @@
 #include "base/clock.h"
 #include "caps.h"
 #include "filter.h"
+#include "landlock.h"
 #include "mount.h"
 #include "net.h"
 
@@ -211,7 +213,9 @@ static attr_noreturn void command_main(const struct child_args *args, struct chi
 	else if (chdir(args->cwd) < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot enter %s in the box",
 			      args->cwd);
-	else if (set_limits(args, &msg->err) == 0 && filter_enter(&msg->err) == 0) {
+	else if (set_limits(args, &msg->err) == 0 &&
+		 landlock_enter(args->plan, &msg->landlock_abi, &msg->err) == 0 &&
+		 filter_enter(&msg->err) == 0) {
 		default_signals();
 		*at_exec = true;
 		explain_exec(args, msg, exec_in_path(args));

@@ -33,6 +33,7 @@ struct child_msg {
 	struct sbx_err err;
 	int exec_errno;   /* with CHILD_ERROR: exec itself said so; else 0 */
 	int wait_status;
+	int landlock_abi; /* 0 = this kernel has none */
 	uint64_t step_us[_CHILD_STEP_MAX];
 };
 

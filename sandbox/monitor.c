@@ -105,6 +105,7 @@ static void on_message(struct state *s)
 
 	while ((n = receive(s, &msg)) == sizeof(msg)) {
 		memcpy(r->step_us, msg.step_us, sizeof(r->step_us));
+		r->landlock_abi = msg.landlock_abi;
 		switch (msg.type) {
 		case CHILD_STARTED:
 			s->started_us = now_us();

@@ -109,7 +109,7 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 	uname(&host);
 	return json_pack(
 		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
-		" s:s, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
+		" s:s, s:i, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
 		"schema", 1, "verdict", verdict_text(r->verdict), "reason", r->reason,
 		"exit_code", r->exit_code < 0 ? json_null() : json_integer(r->exit_code),
 		"signal", r->signal ? json_integer(r->signal) : json_null(),
@@ -119,7 +119,7 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 		"output_dropped_bytes", number(r->output_dropped_bytes),
 		"enforcement", enforcement(r), "limits", limits_json(r),
 		"evidence", evidence_json(r), "setup_us", steps_json(r),
-		"policy", policy_name, "unreaped", (int)r->unreaped,
+		"policy", policy_name, "landlock_abi", r->landlock_abi, "unreaped", (int)r->unreaped,
 		"target_changed", (int)r->target_changed,
 		"target_error", r->target_error[0] ? r->target_error : NULL,
 		"host", "kernel", host.release, "name", host.nodename, "machine", host.machine);

@@ -42,6 +42,7 @@ struct sbx_result {
 	uint64_t killed_us;  /* after the start of the command */
 	uint64_t dead_us;    /* from the kill until nothing was left */
 	uint64_t step_us[_CHILD_STEP_MAX];
+	int landlock_abi;    /* version of the second wall, 0 = none */
 	bool unreaped;       /* something in uninterruptible sleep outlived SIGKILL */
 	bool target_changed;
 	char *target_data;   /* the new content, when it changed and may be taken */
