@@ -46,6 +46,7 @@ struct finding {
 	const char *name;
 	enum strength strength;
 	char *detail;
+	bool extra; /* good to have; without it everything is as promised */
 };
 
 struct doctor {
@@ -131,18 +132,35 @@ static const char *const promises[][2] = {
 	{ "nested namespaces", "no further user namespaces inside" },
 };
 
+static int note_landlock(struct doctor *d, int abi)
+{
+	char text[64];
+	int r;
+
+	snprintf(text, sizeof(text), "version %d: a second wall behind the mounts", abi);
+	r = note(d, "landlock", abi ? HARD : NO,
+		 abi ? text : "not in this kernel (Linux 5.19 with lsm=landlock has it); the mounts "
+			      "are the only wall");
+	if (r == 0)
+		d->findings[d->n - 1].extra = true;
+	return r;
+}
+
 static int check_box(struct doctor *d)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	struct sbx_result *res = NULL;
 	struct sbx_err err = { 0 };
-	int r;
+	int r, abi;
 
 	r = run_box(d, inside, SBX_LIMIT_SCRATCH, 1 << 20, true, &res, &text, &err);
+	abi = r < 0 ? 0 : res->landlock_abi;
 	sbx_result_free(res);
 	if (r < 0)
 		return note(d, "box", NO, err.msg) < 0 ? -ENOMEM : -EOPNOTSUPP;
 	r = note(d, "box", HARD, "starts: all namespaces, own root, own /proc");
+	if (r == 0)
+		r = note_landlock(d, abi);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(promises); i++) {
 		bool holds = strstr(buf_str(&text), promises[i][0]) != NULL;
 
@@ -285,7 +303,8 @@ int cmd_doctor(int argc, char **argv)
 
 	r = examine(&d);
 	for (size_t i = 0; i < d.n; i++)
-		count[d.findings[i].strength]++;
+		if (!d.findings[i].extra)
+			count[d.findings[i].strength]++;
 	if (json)
 		r = print_json(&d) < 0 ? -ENOMEM : r;
 	else
