@@ -240,27 +240,36 @@ static void finish(struct box *b)
 		r->unreaped = true;
 }
 
+/* What the caller had, given back at the end. */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
 /*
  * Stop signals are read from a descriptor while the box lives. SIGPIPE must not end us with the
- * box half made, and SIGTSTP must not stop the clock of a box that runs on.
+ * box half made, and SIGTSTP must not stop the clock of a box that runs on. With SIGCHLD ignored,
+ * which is inherited, the kernel would reap process 1 itself and nobody learned how it ended.
  */
-static int take_signals(sigset_t *old)
+static int take_signals(struct signals *old)
 {
+	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
+	sigaction(SIGCHLD, &dfl, &old->child);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGPIPE);
 	sigaddset(&set, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &set, old);
+	sigprocmask(SIG_BLOCK, &set, &old->mask);
 	sigdelset(&set, SIGPIPE);
 	sigdelset(&set, SIGTSTP);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void give_back_signals(const sigset_t *old)
+static void give_back_signals(const struct signals *old)
 {
 	static const struct timespec now = { 0 };
 	sigset_t ignored;
@@ -270,7 +279,8 @@ static void give_back_signals(const sigset_t *old)
 	sigaddset(&ignored, SIGTSTP);
 	while (sigtimedwait(&ignored, NULL, &now) > 0)
 		;
-	sigprocmask(SIG_SETMASK, old, NULL);
+	sigaction(SIGCHLD, &old->child, NULL);
+	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
 
 int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
@@ -288,7 +298,7 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 	};
 	struct sbx_err own = { 0 };
 	cleanup_close int signal_fd = -EBADF;
-	sigset_t old;
+	struct signals old;
 	int r;
 
 	*ret = NULL;
