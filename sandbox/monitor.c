@@ -135,6 +135,7 @@ static void on_death(struct state *s)
 {
 	struct rusage usage = { 0 };
 	struct sbx_result *r = s->m->result;
+	uint64_t cpu;
 
 	if (spawn_reap(s->m->box, &usage) < 0)
 		return;
@@ -142,10 +143,10 @@ static void on_death(struct state *s)
 	if (s->m->box->status_fd >= 0)
 		on_message(s);
 	s->dead = true;
-	r->cpu_us = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC +
-		    (uint64_t)usage.ru_utime.tv_usec +
-		    (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC +
-		    (uint64_t)usage.ru_stime.tv_usec;
+	/* Children that a killed process 1 leaves are not in its usage: keep the last sample. */
+	cpu = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_utime.tv_usec +
+	      (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_stime.tv_usec;
+	r->cpu_us = MAX(r->cpu_us, cpu);
 	r->memory_peak_bytes =
 		MAX(r->memory_peak_bytes, (uint64_t)usage.ru_maxrss * 1024);
 	if (s->killed_us)
@@ -174,6 +175,7 @@ static void check_usage(struct state *s, uint64_t now)
 			MAX(m->result->memory_peak_bytes, u.memory_bytes);
 	}
 	cpu = MAX(u.cpu_us, cgroup_cpu_us(m->cg));
+	m->result->cpu_us = MAX(m->result->cpu_us, cpu);
 	if (cap && cpu >= cap)
 		kill_box(s, KILL_CPU_TIME, now);
 	if (is_soft(m, SBX_LIMIT_MEMORY)) {
