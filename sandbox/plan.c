@@ -244,8 +244,9 @@ static int add_show(struct plan *p, const char *path, struct sbx_err *err)
 {
 	int r;
 
-	r = show_check(path, err);
-	return r < 0 ? r : add_shown(p, "show", path, path, OP_OWNED, err);
+	/* First what is quickly said: looking for sockets walks through the whole tree. */
+	r = add_shown(p, "show", path, path, OP_OWNED, err);
+	return r < 0 ? r : show_check(path, err);
 }
 
 static int add_job(struct plan *p, const struct sbx_job *job, struct sbx_err *err)
