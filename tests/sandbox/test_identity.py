@@ -58,9 +58,11 @@ def test_signals_are_as_new(exec_box):
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD])
 
-    process, _ = exec_box.start(payload("identity"), preexec_fn=spoil, text=True)
+    process, record = exec_box.start(payload("identity"), preexec_fn=spoil, text=True)
     stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 0, stderr
+    # An ignored SIGCHLD must not cost us the news of the box's end.
+    assert '"unreaped":false' in record.read_text()
     me = facts(stdout)
     assert (int(me["SigBlk"], 16), int(me["SigIgn"], 16)) == (0, 0)
 

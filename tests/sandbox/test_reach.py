@@ -62,7 +62,7 @@ def service(tmp_path):
 
 
 def test_no_way_out_through_the_network(exec_box, service):
-    got = exec_box.facts("net", *service)
+    got = exec_box.facts("net", *service, "all")
     assert got["inside"] == "done"
     # Another loopback, other abstract names: nobody listens there.
     assert got["host_tcp"] == "ECONNREFUSED"

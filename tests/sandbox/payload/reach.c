@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 {
 	char path[64];
 	struct stat st;
-	int pid = argc > 1 ? atoi(argv[1]) : 0;
+	int pid = argc > 1 ? atoi(argv[1]) : 1 << 22;
 
 	/* Nobody else may be in here with us, or this ends them. */
 	count_processes();
