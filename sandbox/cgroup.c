@@ -281,10 +281,29 @@ static int make_leaf(struct cgroup *cg)
 	return 0;
 }
 
-int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *err)
+/* Where leaves may be made, unless the user said. Return: 0; -ENOENT with the reason kept */
+static int find_parent(struct cgroup *cg)
 {
 	cleanup_close int root = -EBADF;
 	char place[PATH_MAX];
+
+	root = open_hierarchy(place);
+	if (root < 0) {
+		explain(cg, "cgroup v2 is not mounted on this host; mount it (mount -t cgroup2 none "
+			    "/sys/fs/cgroup), or accept a watchdog with --soft-limits");
+		return -ENOENT;
+	}
+	cg->parent_fd = open_own(root, cg);
+	if (cg->parent_fd < 0)
+		cg->parent_fd = open_top(root);
+	if (cg->parent_fd < 0 && !cg->why_not[0])
+		snprintf(cg->why_not, sizeof(cg->why_not),
+			 "no cgroup v2 subtree is delegated to us; %s", remedy_user);
+	return cg->parent_fd < 0 ? -ENOENT : 0;
+}
+
+int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *err)
+{
 	int r;
 
 	*ret = (struct cgroup)CGROUP_INIT;
@@ -292,31 +311,21 @@ int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *e
 		ret->parent_fd = open_named(explicit_path, err);
 		if (ret->parent_fd < 0)
 			return ret->parent_fd;
-	} else {
-		root = open_hierarchy(place);
-		if (root < 0) {
-			explain(ret, "cgroup v2 is not mounted on this host; mount it (mount -t "
-				     "cgroup2 none /sys/fs/cgroup), or accept a watchdog with "
-				     "--soft-limits");
-			return 0;
-		}
-		ret->parent_fd = open_own(root, ret);
-		if (ret->parent_fd < 0)
-			ret->parent_fd = open_top(root);
-		if (ret->parent_fd < 0) {
-			explain(ret, "no cgroup v2 subtree is delegated to us; ");
-			snprintf(ret->why_not + strlen(ret->why_not),
-				 sizeof(ret->why_not) - strlen(ret->why_not), "%s", remedy_user);
-			return 0;
-		}
+	} else if (find_parent(ret) < 0) {
+		return 0;
 	}
 	enable_controllers(ret->parent_fd);
 	sweep(ret->parent_fd);
 	r = make_leaf(ret);
-	if (r < 0) {
-		ret->parent_fd = fd_close(ret->parent_fd);
-		return sbx_err_errno(err, r, "cgroup", "cannot make a cgroup for the box");
-	}
+	if (r == 0)
+		return 0;
+	ret->parent_fd = fd_close(ret->parent_fd);
+	if (explicit_path)
+		return sbx_err_errno(err, r, "cgroup", "--cgroup %s: cannot make a group in it",
+				     explicit_path);
+	snprintf(ret->why_not, sizeof(ret->why_not),
+		 "a cgroup cannot be made here (%s; inside a container its cgroup tree has to be "
+		 "writable); --soft-limits accepts a watchdog", strerrordesc_np(-r));
 	return 0;
 }
 
