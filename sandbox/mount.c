@@ -23,6 +23,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+/* Since 2.36 glibc has the mount API itself, and the kernel's header collides with it. */
+#if !__GLIBC_PREREQ(2, 36)
+#include <linux/mount.h>
+#endif
+
 #include "base/file.h"
 
 #define SCRATCH "/.scratch"

@@ -88,7 +88,8 @@ static void attack_init(void)
 	for (int sig = 1; sig < 65; sig++)
 		kill(1, sig);
 	syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	printf("init_alive %d\n", kill(1, 0) == 0 && getppid() == 1);
+	/* Landlock answers EPERM where the kernel scopes signals: refused, so it is there. */
+	printf("init_alive %d\n", (kill(1, 0) == 0 || errno == EPERM) && getppid() == 1);
 }
 
 int main(int argc, char **argv)
