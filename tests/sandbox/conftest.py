@@ -10,6 +10,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,10 @@ hard_only = pytest.mark.skipif(
     not HARD and not IN_VM, reason="native: no cgroup v2 controllers for us on this machine")
 soft_only = pytest.mark.skipif(
     HARD, reason="native: this machine has cgroup v2 controllers")
+# Linux 6.3 brought them to tmpfs, later versions to overlay: where tests keep their files.
+KERNEL = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
+idmap_only = pytest.mark.skipif(
+    IS_ROOT and KERNEL < (6, 3), reason="native: no id-mapped mounts for root's closed files")
 root_only = pytest.mark.skipif(not IS_ROOT, reason="native: needs root")
 
 

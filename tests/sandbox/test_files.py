@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from conftest import IS_ROOT, payload, root_only
+from conftest import IS_ROOT, idmap_only, payload, root_only
 
 WRITABLE = ["/tmp", "/dev/shm", "/home/autoexp", "/out"]
 # Written to, these forget everything; the masked files of /proc are the null device.
@@ -89,7 +89,9 @@ def shown(tmp_path):
     folder = tmp_path / "data" / "deep"
     folder.mkdir(parents=True)
     (folder / "file").write_text("content\n")
-    (folder / "file").chmod(0o600)
+    # pytest's own folders are closed to others.
+    for path in (folder, folder / "file"):
+        path.chmod(0o755)
     return folder
 
 
@@ -289,22 +291,47 @@ def test_an_executable_target_stays_executable(exec_box, target):
     assert (box.status, box.stdout) == (0, "runs\n"), box
 
 
-@root_only
-def test_a_closed_home_of_root_can_be_shown(exec_box):
+@pytest.fixture
+def below_root():
+    """A repository in root's own closed home."""
     folder = tempfile.mkdtemp(dir="/root", prefix="autoexp-test-")
-    try:
-        os.chmod(folder, 0o700)
-        with open(folder + "/file", "w", encoding="ascii") as file:
-            file.write("below root\n")
-        os.chmod(folder + "/file", 0o600)
-        box = exec_box("sh", "-c", f"cat {folder}/file; ls -A /root; echo new >{folder}/file",
-                       options=["--show", folder, "--target", folder + "/file"])
-        assert box.stdout == f"below root\n{os.path.basename(folder)}\n", box
-        with open(folder + "/file", encoding="ascii") as file:
-            assert file.read() == "new\n"
-        assert os.stat(folder + "/file").st_uid == 0
-    finally:
-        shutil.rmtree(folder)
+    with open(folder + "/file", "w", encoding="ascii") as file:
+        file.write("below root\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def check_below_root(exec_box, folder):
+    assert os.stat("/root").st_mode & 0o077 == 0
+    box = exec_box("sh", "-c", f"cat {folder}/file; ls -A /root; echo new >{folder}/file",
+                   options=["--show", folder, "--target", folder + "/file"])
+    assert box.stdout == f"below root\n{os.path.basename(folder)}\n", box
+    with open(folder + "/file", encoding="ascii") as file:
+        assert file.read() == "new\n"
+    assert os.stat(folder + "/file").st_uid == 0
+
+
+@root_only
+def test_what_lies_in_roots_home_can_be_shown(exec_box, below_root):
+    os.chmod(below_root, 0o755)
+    os.chmod(below_root + "/file", 0o644)
+    check_below_root(exec_box, below_root)
+
+
+@root_only
+@idmap_only
+def test_what_only_root_may_read_can_be_shown(exec_box, below_root):
+    os.chmod(below_root, 0o700)
+    os.chmod(below_root + "/file", 0o600)
+    check_below_root(exec_box, below_root)
+
+
+@idmap_only
+def test_what_only_the_caller_may_read_can_be_shown(exec_box, shown):
+    (shown / "file").chmod(0o600)
+    shown.chmod(0o700)
+    box = exec_box("cat", f"{shown}/file", options=["--show", shown])
+    assert (box.status, box.stdout) == (0, "content\n"), box
 
 
 def test_files_of_others_stay_closed(exec_box, tmp_path):
