@@ -20,7 +20,7 @@
 
 #include "base/cleanup.h"
 
-/* Younger than the headers of Linux 6.1 that this may be built with. */
+/* Younger than the headers that this may be built with. */
 #define FS_TRUNCATE (1ULL << 14)    /* ABI 3, Linux 6.2 */
 #define FS_IOCTL_DEV (1ULL << 15)   /* ABI 5, Linux 6.10 */
 #define SCOPE_ABSTRACT (1ULL << 0)  /* ABI 6, Linux 6.12 */
