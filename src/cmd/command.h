@@ -17,7 +17,7 @@ struct command {
 	const char *name;
 	const char *summary; /* one line, for the list of commands */
 	const char *help;    /* all of --help */
-	int (*run)(const struct command *cmd, int argc, char **argv); /* the exit status */
+	int (*run)(const struct command *cmd, int argc, char **argv); /* exit status */
 };
 
 extern const struct command command_run;

@@ -8,12 +8,15 @@
 static const char help[] =
 	"usage: autoexp diff [--tag TAG] N\n"
 	"\n"
-	"What experiment N (7 or 0007) changed in the target, against the best at that time.\n"
+	"What experiment N (7 or 0007) changed in the target, against the best at that "
+	"time.\n"
 	"\n"
-	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only one\n"
+	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only "
+	"one\n"
 	"  -h, --help  this text\n"
 	"\n"
-	"On a terminal control characters are shown as \\xNN; into a file or pipe the diff goes\n"
+	"On a terminal control characters are shown as \\xNN; into a file or pipe the "
+	"diff goes\n"
 	"as it is.\n"
 	"\n"
 	"Exit status: 0 done, 1 failed (there is no such experiment), 2 wrong usage.\n"
@@ -22,7 +25,9 @@ static const char help[] =
 
 static void print_line(const struct term *t, const char *p, size_t len)
 {
-	enum term_colour colour = *p == '+' ? TERM_GREEN : *p == '-' ? TERM_RED : TERM_PLAIN;
+	enum term_colour colour = *p == '+'   ? TERM_GREEN
+				  : *p == '-' ? TERM_RED
+					      : TERM_PLAIN;
 	cleanup_buf struct buf shown = BUF_INIT;
 
 	for (const char *end = p + len; p < end;) {
@@ -33,7 +38,8 @@ static void print_line(const struct term *t, const char *p, size_t len)
 			buf_puts(&shown, "\t");
 		p = tab ? tab + 1 : end;
 	}
-	printf("%s%s%s\n", term_colour(t, colour), buf_str(&shown), term_colour(t, TERM_PLAIN));
+	printf("%s%s%s\n", term_colour(t, colour), buf_str(&shown),
+	       term_colour(t, TERM_PLAIN));
 }
 
 static void print_diff(const struct buf *diff)
@@ -71,11 +77,12 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (rest != 1)
 		return command_usage(cmd, "give one experiment's number");
 	if (command_number(argv[0], &row.wanted) < 0)
-		return command_usage(cmd, "'%s' is not the number of an experiment", argv[0]);
+		return command_usage(cmd, "'%s' is not the number of an experiment",
+				     argv[0]);
 	if (view_open(&v, tag, &err) < 0 || view_row(&v, &row, &err) < 0)
 		return command_fail(cmd, &err);
-	if (row.parent[0] && diff_commits(v.repo, row.parent, row.commit, v.campaign.target,
-					  &diff, &err) < 0)
+	if (row.parent[0] && diff_commits(v.repo, row.parent, row.commit,
+					  v.campaign.target, &diff, &err) < 0)
 		return command_fail(cmd, &err);
 	if (diff.len)
 		print_diff(&diff);

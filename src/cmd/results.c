@@ -10,11 +10,13 @@ static const char help[] =
 	"\n"
 	"Print every experiment of a campaign that is over, the baseline (0000) first.\n"
 	"\n"
-	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only one\n"
+	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only "
+	"one\n"
 	"  --json      one array with an object for each experiment\n"
 	"  -h, --help  this text\n"
 	"\n"
-	"The same as a table for other programs: .autoexp/TAG/results.tsv. A crash has no\n"
+	"The same as a table for other programs: .autoexp/TAG/results.tsv. A crash has "
+	"no\n"
 	"metrics; the table shows 0.0000 there, so filter by status.\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
@@ -35,15 +37,15 @@ static json_t *row_json(const struct campaign *c, const struct row *row)
 
 	for (unsigned i = 0; row->metrics && !crash && i < row->n_metrics; i++)
 		json_object_set_new(metrics, c->metrics[i], json_real(row->metrics[i]));
-	return json_pack("{s:i, s:s, s:s, s:o, s:s, s:s, s:s?, s:s, s:s, s:I, s:s}",
-			 "number", (int)row->number, "commit", row->commit,
-			 "parent", row->number ? row->parent : "", "metrics", metrics,
-			 "status", status_name(row->decision->status),
-			 "description", row->description,
-			 "verdict", row->outcome ? verdict_name(row->outcome->verdict) : NULL,
-			 "reason", row->decision->reason, "proposer", row->proposer,
-			 "wall_us", (json_int_t)(row->outcome ? row->outcome->wall_us : 0),
-			 "time", row->time);
+	return json_pack(
+		"{s:i, s:s, s:s, s:o, s:s, s:s, s:s?, s:s, s:s, s:I, s:s}", "number",
+		(int)row->number, "commit", row->commit, "parent",
+		row->number ? row->parent : "", "metrics", metrics, "status",
+		status_name(row->decision->status), "description", row->description,
+		"verdict", row->outcome ? verdict_name(row->outcome->verdict) : NULL,
+		"reason", row->decision->reason, "proposer", row->proposer, "wall_us",
+		(json_int_t)(row->outcome ? row->outcome->wall_us : 0), "time",
+		row->time);
 }
 
 static void print_header(struct table *t)
@@ -70,8 +72,9 @@ static void print_row(struct table *t, const struct row *row)
 			printf(" %14s", "-");
 	}
 	results_describe(text, sizeof(text), row);
-	printf("  %s%-8s%s %s\n", term_colour(&t->term, colours[status]), status_name(status),
-	       term_colour(&t->term, TERM_PLAIN), escape_str(shown, sizeof(shown), text));
+	printf("  %s%-8s%s %s\n", term_colour(&t->term, colours[status]),
+	       status_name(status), term_colour(&t->term, TERM_PLAIN),
+	       escape_str(shown, sizeof(shown), text));
 }
 
 static int on_row(const struct row *row, void *user, struct sbx_err *err)
@@ -79,8 +82,10 @@ static int on_row(const struct row *row, void *user, struct sbx_err *err)
 	struct table *t = user;
 
 	if (t->json)
-		return json_array_append_new(t->json, row_json(&t->view->campaign, row)) < 0 ?
-			       sbx_err_oom(err, "cmd") : 0;
+		return json_array_append_new(t->json, row_json(&t->view->campaign, row)) <
+				       0
+			       ? sbx_err_oom(err, "cmd")
+			       : 0;
 	if (!t->header)
 		print_header(t);
 	t->header = true;
@@ -97,7 +102,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	const char *tag = NULL;
 	bool as_json = false;
 	const struct opt opts[] = { { "tag", 0, OPT_TEXT, &tag },
-				    { "json", 0, OPT_FLAG, &as_json }, { 0 } };
+				    { "json", 0, OPT_FLAG, &as_json },
+				    { 0 } };
 	int rest, r;
 
 	r = opts_parse(cmd, opts, argc, argv, &rest);
@@ -117,5 +123,5 @@ static int run(const struct command *cmd, int argc, char **argv)
 	return command_flush(cmd);
 }
 
-const struct command command_results = { "results", "list the experiments of a campaign", help,
-					 run };
+const struct command command_results = { "results", "list the experiments of a campaign",
+					 help, run };

@@ -10,26 +10,38 @@
 static const char help[] =
 	"usage: autoexp run [OPTION]...\n"
 	"\n"
-	"Start a campaign, or go on with it where it stopped: propose an edit to the target,\n"
-	"commit it on the branch autoexp/TAG, run the harness in a box, keep what is better, log,\n"
-	"and repeat until a cap is reached. Your checkout, index and HEAD are never touched;\n"
+	"Start a campaign, or go on with it where it stopped: propose an edit to the "
+	"target,\n"
+	"commit it on the branch autoexp/TAG, run the harness in a box, keep what is "
+	"better, log,\n"
+	"and repeat until a cap is reached. Your checkout, index and HEAD are never "
+	"touched;\n"
 	"what is measured is what is committed.\n"
 	"\n"
-	"  --config FILE         the configuration; without it autoexp.yaml, then autoexp.json\n"
-	"  --tag TAG             the campaign; without it: `tag:` of the configuration, else the\n"
-	"                        only campaign there is, else the target's name and the date\n"
-	"  --max-experiments N   cap on experiments of the whole campaign, or `unlimited`\n"
+	"  --config FILE         the configuration; without it autoexp.yaml, then "
+	"autoexp.json\n"
+	"  --tag TAG             the campaign; without it: `tag:` of the configuration, "
+	"else the\n"
+	"                        only campaign there is, else the target's name and the "
+	"date\n"
+	"  --max-experiments N   cap on experiments of the whole campaign, or "
+	"`unlimited`\n"
 	"  --max-cost USD        cap on dollars, likewise\n"
 	"  --max-hours H         cap on hours of active time, likewise\n"
-	"  --soft-limits         where this host cannot enforce a limit, accept a watchdog that\n"
-	"                        samples and kills; `autoexp doctor` says what holds here\n"
+	"  --soft-limits         where this host cannot enforce a limit, accept a "
+	"watchdog that\n"
+	"                        samples and kills; `autoexp doctor` says what holds "
+	"here\n"
 	"  --trust               accept what the configuration reaches outside the box\n"
 	"  -h, --help            this text\n"
 	"\n"
-	"Ctrl-C once stops after this experiment, twice now: the run is then recorded as\n"
-	"interrupted, not counted, and run again next time. From elsewhere: `autoexp stop`.\n"
+	"Ctrl-C once stops after this experiment, twice now: the run is then recorded "
+	"as\n"
+	"interrupted, not counted, and run again next time. From elsewhere: `autoexp "
+	"stop`.\n"
 	"\n"
-	"Exit status: 0 done (also at a cap, and says so), 1 failed, 2 usage or configuration.\n"
+	"Exit status: 0 done (also at a cap, and says so), 1 failed, 2 usage or "
+	"configuration.\n"
 	"\n"
 	"Example: autoexp run --max-experiments 20 --max-hours 0.5\n";
 
@@ -67,7 +79,9 @@ static void print_end(struct watch *w, const struct session *s,
 		return;
 	fprintf(stderr, "autoexp run: %s\n", result->reason);
 	if (result->end == LOOP_BASELINE)
-		fprintf(stderr, "autoexp run: its whole output: %s/.autoexp/%s/runs/0000/output.log\n",
+		fprintf(stderr,
+			"autoexp run: its whole output: "
+			"%s/.autoexp/%s/runs/0000/output.log\n",
 			repo_workdir(s->repo), s->tag);
 }
 
@@ -81,8 +95,8 @@ static int campaign(const struct command *cmd, const struct session_options *opt
 
 	watch_init(&watch, stdout, false);
 	if (session_prepare(&s, options, &watch.observer, &err) < 0 ||
-	    trust_check(s.repo, s.config, trust, &err) < 0 || session_open(&s, &err) < 0 ||
-	    loop_run(&s, &result, &err) < 0) {
+	    trust_check(s.repo, s.config, trust, &err) < 0 ||
+	    session_open(&s, &err) < 0 || loop_run(&s, &result, &err) < 0) {
 		watch_clear(&watch);
 		fflush(stdout);
 		return command_fail(cmd, &err);
@@ -117,4 +131,5 @@ static int run(const struct command *cmd, int argc, char **argv)
 	return campaign(cmd, &o, trust);
 }
 
-const struct command command_run = { "run", "start a campaign or go on with it", help, run };
+const struct command command_run = { "run", "start a campaign or go on with it", help,
+				     run };

@@ -16,10 +16,12 @@
 static const char help[] =
 	"usage: autoexp show [--tag TAG] [--json] N\n"
 	"\n"
-	"All about experiment N (7 or 0007; 0 is the baseline): what was tried, how it ended and\n"
+	"All about experiment N (7 or 0007; 0 is the baseline): what was tried, how it "
+	"ended and\n"
 	"why, what was measured and enforced, and the end of the harness's output.\n"
 	"\n"
-	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only one\n"
+	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only "
+	"one\n"
 	"  --json      the run's record, .autoexp/TAG/runs/NNNN/run.json\n"
 	"  -h, --help  this text\n"
 	"\n"
@@ -36,7 +38,8 @@ static int read_record(int dir_fd, json_t **ret, struct sbx_err *err)
 
 	r = file_read(dir_fd, "run.json", O_NOFOLLOW, 16 << 20, &text);
 	if (r < 0)
-		return sbx_err_errno(err, r, "cmd", "cannot read the run's record run.json");
+		return sbx_err_errno(err, r, "cmd",
+				     "cannot read the run's record run.json");
 	return json_parse(text.data, text.len, "run.json", ret, err);
 }
 
@@ -46,7 +49,8 @@ static void print_metrics(const struct view *v, const struct view_row *row)
 		char change[32] = "", number[32];
 
 		if (row->has_incumbent)
-			report_change(change, sizeof(change), row->incumbent[i], row->metrics[i]);
+			report_change(change, sizeof(change), row->incumbent[i],
+				      row->metrics[i]);
 		printf("%-12s%s", v->campaign.metrics[i],
 		       results_metric(number, sizeof(number), row->metrics[i]));
 		if (row->has_incumbent)
@@ -62,8 +66,8 @@ static void print_row(const struct view *v, const struct view_row *row)
 	char text[JOURNAL_TEXT_MAX * 4 + 1], wall[32], cpu[32], peak[32];
 	const struct outcome *o = &row->outcome;
 
-	printf("%-12s%04u of campaign %s, decided %s\n", "experiment", row->wanted, v->tag,
-	       row->time);
+	printf("%-12s%04u of campaign %s, decided %s\n", "experiment", row->wanted,
+	       v->tag, row->time);
 	printf("%-12s%s\n", "tried", escape_str(text, sizeof(text), row->description));
 	printf("%-12s%s: %s\n", "status", status_name(row->decision.status),
 	       escape_str(text, sizeof(text), row->decision.reason));
@@ -90,7 +94,8 @@ static void print_limits(const json_t *box)
 	const char *name;
 	json_t *limit;
 
-	if (json_get_str_or(box, "enforcement", "", &enforcement, NULL) < 0 || !*enforcement)
+	if (json_get_str_or(box, "enforcement", "", &enforcement, NULL) < 0 ||
+	    !*enforcement)
 		return;
 	printf("%-12s%s", "enforcement", enforcement);
 	json_object_foreach(json_object_get(box, "limits"), name, limit) {
@@ -128,7 +133,8 @@ static void print_evidence(const struct view *v, const struct view_row *row)
 
 	if (derived_dir_open(workdir, v->tag, false, &derived, NULL) < 0 ||
 	    rundir_open(derived, row->wanted, false, &dir, NULL) < 0) {
-		printf("%-12sthe run's files in .autoexp/%s/runs are gone\n", "files", v->tag);
+		printf("%-12sthe run's files in .autoexp/%s/runs are gone\n", "files",
+		       v->tag);
 		return;
 	}
 	if (read_record(dir, &record, NULL) == 0)
@@ -161,7 +167,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	const char *tag = NULL;
 	bool as_json = false;
 	const struct opt opts[] = { { "tag", 0, OPT_TEXT, &tag },
-				    { "json", 0, OPT_FLAG, &as_json }, { 0 } };
+				    { "json", 0, OPT_FLAG, &as_json },
+				    { 0 } };
 	int rest, r;
 
 	r = opts_parse(cmd, opts, argc, argv, &rest);
@@ -170,7 +177,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (rest != 1)
 		return command_usage(cmd, "give one experiment's number");
 	if (command_number(argv[0], &row.wanted) < 0)
-		return command_usage(cmd, "'%s' is not the number of an experiment", argv[0]);
+		return command_usage(cmd, "'%s' is not the number of an experiment",
+				     argv[0]);
 	if (view_open(&v, tag, &err) < 0 || view_row(&v, &row, &err) < 0)
 		return command_fail(cmd, &err);
 	if (as_json)

@@ -7,19 +7,20 @@
 #include "ledger/lock.h"
 #include "ui/report.h"
 
-static const char help[] =
-	"usage: autoexp status [--tag TAG] [--json]\n"
-	"\n"
-	"Where a campaign stands: whether a supervisor works on it, what is used of the caps,\n"
-	"the baseline and the best so far.\n"
-	"\n"
-	"  --tag TAG   the campaign; without it: `tag:` of autoexp.yaml, else the only one\n"
-	"  --json      one object\n"
-	"  -h, --help  this text\n"
-	"\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
-	"\n"
-	"Example: autoexp status --json | jq .best\n";
+static const char help[] = "usage: autoexp status [--tag TAG] [--json]\n"
+			   "\n"
+			   "Where a campaign stands: whether a supervisor works on it, "
+			   "what is used of the caps,\n"
+			   "the baseline and the best so far.\n"
+			   "\n"
+			   "  --tag TAG   the campaign; without it: `tag:` of "
+			   "autoexp.yaml, else the only one\n"
+			   "  --json      one object\n"
+			   "  -h, --help  this text\n"
+			   "\n"
+			   "Exit status: 0 done, 1 failed, 2 wrong usage.\n"
+			   "\n"
+			   "Example: autoexp status --json | jq .best\n";
 
 static const char *const stage_names[] = {
 	[PENDING_NONE] = "none",         [PENDING_PROPOSED] = "proposed",
@@ -36,7 +37,8 @@ static json_t *mark_json(const struct view *v, const struct mark *m)
 		return json_null();
 	metrics = json_object();
 	for (unsigned i = 0; i < v->campaign.n_metrics; i++)
-		json_object_set_new(metrics, v->campaign.metrics[i], json_real(m->metrics[i]));
+		json_object_set_new(metrics, v->campaign.metrics[i],
+				    json_real(m->metrics[i]));
 	return json_pack("{s:i, s:s, s:o}", "number", (int)m->number, "commit", m->commit,
 			 "metrics", metrics);
 }
@@ -47,9 +49,10 @@ static json_t *caps_json(const struct config *c)
 
 	for (int i = 0; i < _CAP_MAX; i++) {
 		static const double unit[] = { 1, 1e9, 3600e6 };
-		json_t *value = c->caps[i] == CONFIG_UNLIMITED ? json_string("unlimited") :
-				i == CAP_EXPERIMENTS ? json_integer((json_int_t)c->caps[i]) :
-				json_real((double)c->caps[i] / unit[i]);
+		json_t *value = c->caps[i] == CONFIG_UNLIMITED ? json_string("unlimited")
+				: i == CAP_EXPERIMENTS
+					? json_integer((json_int_t)c->caps[i])
+					: json_real((double)c->caps[i] / unit[i]);
 
 		json_object_set_new(j, cap_names[i], value);
 	}
@@ -73,18 +76,20 @@ static int print_json(const struct command *cmd, const struct view *v,
 
 	j = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o,"
 		      " s:{s:i, s:f, s:f}, s:{s:i, s:i, s:i}, s:s, s:s}",
-		      "tag", c->tag, "target", c->target, "base", c->base, "branch", c->branch,
-		      "running", holder ? json_pack("{s:i, s:s, s:s}", "pid", (int)holder->pid,
-						    "host", holder->host, "since",
-						    holder->since) : json_null(),
+		      "tag", c->tag, "target", c->target, "base", c->base, "branch",
+		      c->branch, "running",
+		      holder ? json_pack("{s:i, s:s, s:s}", "pid", (int)holder->pid,
+					 "host", holder->host, "since", holder->since)
+			     : json_null(),
 		      "baseline", mark_json(v, &c->baseline), "best",
 		      mark_json(v, &c->incumbent), "pending", pending_json(&c->pending),
 		      "used", cap_names[CAP_EXPERIMENTS], (int)c->experiments,
 		      cap_names[CAP_COST_NANO], (double)c->cost_nano / 1e9,
-		      cap_names[CAP_WALL_US], (double)c->active_us / 3600e6,
-		      "counts", "keep", (int)c->counts[STATUS_KEEP], "discard",
-		      (int)c->counts[STATUS_DISCARD], "crash", (int)c->counts[STATUS_CRASH],
-		      "stopped", c->stopped, "last_event", c->last_time);
+		      cap_names[CAP_WALL_US], (double)c->active_us / 3600e6, "counts",
+		      "keep", (int)c->counts[STATUS_KEEP], "discard",
+		      (int)c->counts[STATUS_DISCARD], "crash",
+		      (int)c->counts[STATUS_CRASH], "stopped", c->stopped, "last_event",
+		      c->last_time);
 	if (!j || json_object_set_new(j, "caps", caps_json(v->config)) < 0) {
 		fprintf(stderr, "autoexp status: out of memory\n");
 		return EXIT_FAILED;
@@ -114,12 +119,14 @@ static int print_text(const struct command *cmd, const struct view *v,
 		       escape_str(text, sizeof(text), holder->host), holder->since);
 	else
 		printf("%-10sno; %s\n", "running",
-		       c->stopped[0] ? escape_str(text, sizeof(text), c->stopped) :
-				       "it did not end in an orderly way; `autoexp run` goes on");
+		       c->stopped[0] ? escape_str(text, sizeof(text), c->stopped)
+				     : "it did not end in an orderly way; `autoexp run` "
+				       "goes on");
 	if (c->pending.stage != PENDING_NONE)
 		printf("%-10sexperiment %04u, %s: %s\n", "in hand", c->pending.number,
-		       !holder && c->pending.stage == PENDING_RUNNING ?
-			       "interrupted" : stage_names[c->pending.stage],
+		       !holder && c->pending.stage == PENDING_RUNNING
+			       ? "interrupted"
+			       : stage_names[c->pending.stage],
 		       escape_str(text, sizeof(text), c->pending.description));
 	report_end(&t, &end);
 	return command_flush(cmd);
@@ -133,7 +140,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 	const char *tag = NULL;
 	bool as_json = false;
 	const struct opt opts[] = { { "tag", 0, OPT_TEXT, &tag },
-				    { "json", 0, OPT_FLAG, &as_json }, { 0 } };
+				    { "json", 0, OPT_FLAG, &as_json },
+				    { 0 } };
 	int rest, r;
 
 	r = opts_parse(cmd, opts, argc, argv, &rest);
@@ -146,8 +154,8 @@ static int run(const struct command *cmd, int argc, char **argv)
 		r = lock_peek(v.dir_fd, &holder, &err);
 	if (r < 0)
 		return command_fail(cmd, &err);
-	return as_json ? print_json(cmd, &v, r ? &holder : NULL) :
-			 print_text(cmd, &v, r ? &holder : NULL);
+	return as_json ? print_json(cmd, &v, r ? &holder : NULL)
+		       : print_text(cmd, &v, r ? &holder : NULL);
 }
 
 const struct command command_status = { "status", "where a campaign stands", help, run };

@@ -84,14 +84,16 @@ static bool ask(const struct config *c, const char *reaches)
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return false;
-	fprintf(stderr, "%s reaches outside the box:\n%sAccept this version of the file? [y/N] ",
+	fprintf(stderr,
+		"%s reaches outside the box:\n%sAccept this version of the file? [y/N] ",
 		escape_str(shown, sizeof(shown), c->path), reaches);
 	if (!fgets(answer, sizeof(answer), stdin))
 		return false;
 	return answer[0] == 'y' || answer[0] == 'Y';
 }
 
-int trust_check(struct repo *repo, const struct config *c, bool accepted, struct sbx_err *err)
+int trust_check(struct repo *repo, const struct config *c, bool accepted,
+		struct sbx_err *err)
 {
 	cleanup_free char *path = state_path();
 	cleanup_buf struct buf reaches = BUF_INIT;
@@ -111,9 +113,12 @@ int trust_check(struct repo *repo, const struct config *c, bool accepted, struct
 	if (!accepted && !ask(c, reaches.data)) {
 		for (char *p = reaches.data; (p = strchr(p, '\n')); p++)
 			*p = p[1] ? ',' : '\0';
-		return sbx_err_set(err, -EINVAL, "trust", "%s reaches outside the box (%s), and"
-				   " you have not accepted this version of it; read it, then give"
-				   " --trust", c->path, reaches.data + 2);
+		return sbx_err_set(
+			err, -EINVAL, "trust",
+			"%s reaches outside the box (%s), and"
+			" you have not accepted this version of it; read it, then give"
+			" --trust",
+			c->path, reaches.data + 2);
 	}
 	return remember(path, name, err);
 }

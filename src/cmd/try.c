@@ -15,15 +15,20 @@ enum { EXIT_KEEP = 0, EXIT_CAP = 3, EXIT_DISCARD = 10, EXIT_CRASH = 11 };
 static const char help[] =
 	"usage: autoexp try [OPTION]...\n"
 	"\n"
-	"One experiment on the target as it stands in the working tree, for people and agents\n"
-	"who edit by themselves: commit it beside the campaign's branch, measure it in a box,\n"
-	"keep it if it is better. Everything but the target is measured as committed. The first\n"
+	"One experiment on the target as it stands in the working tree, for people and "
+	"agents\n"
+	"who edit by themselves: commit it beside the campaign's branch, measure it in a "
+	"box,\n"
+	"keep it if it is better. Everything but the target is measured as committed. "
+	"The first\n"
 	"one starts a campaign and measures the baseline.\n"
 	"\n"
 	"  -m, --message TEXT  what this edit tries: the description of its row\n"
 	"  --file FILE         take the content from here; `-` is standard input\n"
-	"  --sync              after a discard or a crash put the best content so far back into\n"
-	"                      the working tree's target; nothing is written there otherwise\n"
+	"  --sync              after a discard or a crash put the best content so far "
+	"back into\n"
+	"                      the working tree's target; nothing is written there "
+	"otherwise\n"
 	"  --config FILE       the configuration, as for `autoexp run`\n"
 	"  --tag TAG           the campaign, as for `autoexp run`\n"
 	"  --soft-limits       as for `autoexp run`\n"
@@ -33,7 +38,8 @@ static const char help[] =
 	"\n"
 	"The caps are those of the last `autoexp run`, else those of the configuration.\n"
 	"\n"
-	"Exit status: 0 kept, 10 discarded, 11 crashed, 3 a cap forbids to go on, 1 failed,\n"
+	"Exit status: 0 kept, 10 discarded, 11 crashed, 3 a cap forbids to go on, 1 "
+	"failed,\n"
 	"2 usage or configuration.\n"
 	"\n"
 	"Example: autoexp try -m 'larger batches' --sync || echo 'not better'\n";
@@ -44,8 +50,8 @@ struct try_options {
 	bool sync, trust, json;
 };
 
-static int read_content(const struct session *s, const struct try_options *o, struct buf *ret,
-			struct sbx_err *err)
+static int read_content(const struct session *s, const struct try_options *o,
+			struct buf *ret, struct sbx_err *err)
 {
 	const char *path = o->file ? o->file : s->bench.target;
 	int r;
@@ -53,7 +59,8 @@ static int read_content(const struct session *s, const struct try_options *o, st
 	if (o->file && streq(o->file, "-"))
 		r = fd_read_all(STDIN_FILENO, TARGET_BYTES_MAX, ret);
 	else
-		r = file_read(AT_FDCWD, path, o->file ? 0 : O_NOFOLLOW, TARGET_BYTES_MAX, ret);
+		r = file_read(AT_FDCWD, path, o->file ? 0 : O_NOFOLLOW, TARGET_BYTES_MAX,
+			      ret);
 	return r < 0 ? sbx_err_errno(err, r, "try", "cannot read %s", path) : 0;
 }
 
@@ -64,11 +71,12 @@ static int sync_target(const struct session *s, struct sbx_err *err)
 	int r;
 
 	if (lstat(s->bench.target, &st) < 0 || !S_ISREG(st.st_mode))
-		return sbx_err_set(err, -EINVAL, "try", "%s is not a regular file any more",
-				   s->bench.target);
-	r = file_replace(AT_FDCWD, s->bench.target, buf_str(&s->incumbent), s->incumbent.len,
-			 st.st_mode & 07777);
-	return r < 0 ? sbx_err_errno(err, r, "try", "cannot write %s", s->bench.target) : 0;
+		return sbx_err_set(err, -EINVAL, "try",
+				   "%s is not a regular file any more", s->bench.target);
+	r = file_replace(AT_FDCWD, s->bench.target, buf_str(&s->incumbent),
+			 s->incumbent.len, st.st_mode & 07777);
+	return r < 0 ? sbx_err_errno(err, r, "try", "cannot write %s", s->bench.target)
+		     : 0;
 }
 
 static json_t *metrics_json(const struct session *s, const double *metrics)
@@ -93,7 +101,8 @@ static int print_json(const struct command *cmd, const struct session *s,
 		      over ? c->pending.commit : NULL, "status",
 		      over ? status_name(t->decision.status) : NULL, "reason",
 		      over ? t->decision.reason : t->end.reason, "metrics",
-		      metrics_json(s, measured ? session_metrics(s, t->number) : NULL), "best",
+		      metrics_json(s, measured ? session_metrics(s, t->number) : NULL),
+		      "best",
 		      metrics_json(s, c->incumbent.known ? c->incumbent.metrics : NULL));
 	return command_print_json(cmd, j);
 }
@@ -119,7 +128,8 @@ static int experiment(const struct command *cmd, const struct try_options *o)
 	watch_init(&watch, stdout, o->json);
 	if (session_prepare(&s, &o->session, &watch.observer, &err) < 0 ||
 	    read_content(&s, o, &content, &err) < 0 ||
-	    trust_check(s.repo, s.config, o->trust, &err) < 0 || session_open(&s, &err) < 0 ||
+	    trust_check(s.repo, s.config, o->trust, &err) < 0 ||
+	    session_open(&s, &err) < 0 ||
 	    loop_try(&s, buf_str(&content), content.len, o->message, &result, &err) < 0) {
 		watch_clear(&watch);
 		fflush(stdout);
@@ -131,7 +141,8 @@ static int experiment(const struct command *cmd, const struct try_options *o)
 		return EXIT_FAILED;
 	if (result.end.end != LOOP_ON)
 		fprintf(stderr, "autoexp try: %s\n", result.end.reason);
-	if (o->sync && (r == EXIT_DISCARD || r == EXIT_CRASH) && sync_target(&s, &err) < 0)
+	if (o->sync && (r == EXIT_DISCARD || r == EXIT_CRASH) &&
+	    sync_target(&s, &err) < 0)
 		return command_fail(cmd, &err);
 	return r;
 }
@@ -161,4 +172,5 @@ static int run(const struct command *cmd, int argc, char **argv)
 	return experiment(cmd, &o);
 }
 
-const struct command command_try = { "try", "measure the target as it stands", help, run };
+const struct command command_try = { "try", "measure the target as it stands", help,
+				     run };

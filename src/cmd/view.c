@@ -39,17 +39,18 @@ int view_open(struct view *v, const char *tag, struct sbx_err *err)
 		return r;
 	r = journal_dir_open(repo_common_dir(v->repo), v->tag, false, &v->dir_fd, NULL);
 	if (r == -ENOENT)
-		return sbx_err_set(err, r, "cmd", "there is no campaign %s in this repository",
-				   v->tag);
+		return sbx_err_set(err, r, "cmd",
+				   "there is no campaign %s in this repository", v->tag);
 	if (r < 0)
-		return journal_dir_open(repo_common_dir(v->repo), v->tag, false, &v->dir_fd, err);
+		return journal_dir_open(repo_common_dir(v->repo), v->tag, false,
+					&v->dir_fd, err);
 	r = campaign_load(v->dir_fd, NULL, NULL, &v->campaign, NULL, err);
 	if (r == -ENOENT)
 		return sbx_err_wrap(err, r, "campaign %s has no journal", v->tag);
 	if (r < 0)
 		return r;
-	r = pin_read(v->dir_fd, v->campaign.config, repo_workdir(v->repo), v->campaign.target,
-		     &v->config, err);
+	r = pin_read(v->dir_fd, v->campaign.config, repo_workdir(v->repo),
+		     v->campaign.target, &v->config, err);
 	return r < 0 ? r : pin_read_caps(v->dir_fd, v->config, err);
 }
 
@@ -93,11 +94,15 @@ static int no_row(const struct view *v, unsigned number, struct sbx_err *err)
 	const struct campaign *c = &v->campaign;
 
 	if (c->pending.stage != PENDING_NONE && c->pending.number == number)
-		return sbx_err_set(err, -ENOENT, "cmd", "experiment %04u is not over yet", number);
+		return sbx_err_set(err, -ENOENT, "cmd", "experiment %04u is not over yet",
+				   number);
 	if (!c->baseline.known)
-		return sbx_err_set(err, -ENOENT, "cmd", "campaign %s has no experiment yet", v->tag);
-	return sbx_err_set(err, -ENOENT, "cmd", "there is no experiment %04u; the last one of"
-			   " campaign %s is %04u", number, v->tag, c->experiments);
+		return sbx_err_set(err, -ENOENT, "cmd",
+				   "campaign %s has no experiment yet", v->tag);
+	return sbx_err_set(err, -ENOENT, "cmd",
+			   "there is no experiment %04u; the last one of"
+			   " campaign %s is %04u",
+			   number, v->tag, c->experiments);
 }
 
 int view_row(struct view *v, struct view_row *row, struct sbx_err *err)

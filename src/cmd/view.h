@@ -18,7 +18,10 @@ struct view {
 	struct config *config; /* as pinned, with the caps in force */
 };
 
-#define VIEW_INIT { .dir_fd = -EBADF }
+#define VIEW_INIT                \
+	{                        \
+		.dir_fd = -EBADF \
+	}
 
 /**
  * view_open() - find the campaign and read its journal

@@ -20,8 +20,8 @@ static bool covered(const char *path, char *const *list)
 }
 
 /*
- * A file of the harness that lies in the working tree but not in the commit would be missing
- * in the box, and the baseline would fail with somebody else's words.
+ * A file of the harness that lies in the working tree but not in the commit would be
+ * missing in the box, and the baseline would fail with somebody else's words.
  */
 static int check_word(struct session *s, const char *commit, const char *word,
 		      char ***checked, struct sbx_err *err)
@@ -48,10 +48,13 @@ static int check_word(struct session *s, const char *commit, const char *word,
 		return strv_add(checked, rel) < 0 ? sbx_err_oom(err, "loop") : 0;
 	if (lstat(path, &st) < 0 || S_ISDIR(st.st_mode))
 		return 0;
-	return sbx_err_set(err, -ENODATA, "loop", "harness: %s is not in %s, and what is measured"
-			   " is what is committed; type: git add %s && git commit -m 'add the"
-			   " harness'%s", word, s->exists ? "the commit this campaign began with" :
-			   "HEAD", word, s->exists ? ", then begin a new campaign with --tag" : "");
+	return sbx_err_set(
+		err, -ENODATA, "loop",
+		"harness: %s is not in %s, and what is measured"
+		" is what is committed; type: git add %s && git commit -m 'add the"
+		" harness'%s",
+		word, s->exists ? "the commit this campaign began with" : "HEAD", word,
+		s->exists ? ", then begin a new campaign with --tag" : "");
 }
 
 static int warn_dirty(struct session *s, char *const *paths, struct sbx_err *err)
@@ -63,8 +66,11 @@ static int warn_dirty(struct session *s, char *const *paths, struct sbx_err *err
 	if (r < 0)
 		return r;
 	for (char **p = dirty; p && *p; p++)
-		session_note(s, "%s has changes that are not committed; what is measured is the"
-			     " commit, without them", *p);
+		session_note(
+			s,
+			"%s has changes that are not committed; what is measured is the"
+			" commit, without them",
+			*p);
 	return 0;
 }
 
@@ -77,11 +83,16 @@ static int warn_absent(struct session *s, const char *commit, struct sbx_err *er
 	if (r < 0)
 		return r;
 	for (char **p = lfs; p && *p; p++)
-		session_note(s, "%s is a git-lfs pointer: the harness sees the pointer; with"
-			     " `show: [%s]` it sees the file of the working tree", *p, *p);
+		session_note(s,
+			     "%s is a git-lfs pointer: the harness sees the pointer; with"
+			     " `show: [%s]` it sees the file of the working tree",
+			     *p, *p);
 	for (char **p = modules; p && *p; p++)
-		session_note(s, "%s is a submodule: the harness sees an empty directory; with"
-			     " `show: [%s]` it sees the one of the working tree", *p, *p);
+		session_note(
+			s,
+			"%s is a submodule: the harness sees an empty directory; with"
+			" `show: [%s]` it sees the one of the working tree",
+			*p, *p);
 	return 0;
 }
 

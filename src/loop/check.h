@@ -15,6 +15,7 @@ struct session;
  * @s:       repo, config, target, head
  * @commit:  what will be measured: HEAD, or the base of a campaign that goes on
  *
- * Tells s->observer what deserves a warning. Return: 0; -EINVAL, -ENODATA ... with what to do
+ * Tells s->observer what deserves a warning. Return: 0; -EINVAL, -ENODATA ... with what
+ * to do
  */
 int check_repository(struct session *s, const char *commit, struct sbx_err *err);

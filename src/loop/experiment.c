@@ -43,7 +43,8 @@ static int collect_show(struct bench *b, struct sbx_err *err)
 			return sbx_err_oom(err, "loop");
 		if (stat(b->show[strv_len(b->show) - 1], &st) < 0)
 			return sbx_err_errno(err, -ENOENT, "loop",
-					     "show: %s cannot be shown to the harness", *p);
+					     "show: %s cannot be shown to the harness",
+					     *p);
 	}
 	return 0;
 }
@@ -117,8 +118,8 @@ static void fill_job(const struct bench *b, int log_fd, uint64_t left_us,
 			MAX(left_us, limit_table[SBX_LIMIT_WALL].min);
 }
 
-static int wait_for_end(struct trial *t, struct stop *stop, const struct bench_events *events,
-			struct sbx_err *err)
+static int wait_for_end(struct trial *t, struct stop *stop,
+			const struct bench_events *events, struct sbx_err *err)
 {
 	struct pollfd fds[TRIAL_FDS + 1];
 	int timeout, r;
@@ -135,7 +136,8 @@ static int wait_for_end(struct trial *t, struct stop *stop, const struct bench_e
 		timeout = trial_poll(t, fds);
 		fds[TRIAL_FDS] = (struct pollfd){ .fd = stop->fd, .events = POLLIN };
 		if (poll(fds, ARRAY_SIZE(fds), timeout) < 0 && errno != EINTR)
-			return sbx_err_errno(err, -errno, "loop", "cannot wait for the run");
+			return sbx_err_errno(err, -errno, "loop",
+					     "cannot wait for the run");
 		r = trial_handle(t, err);
 		if (r)
 			return r;
@@ -148,9 +150,9 @@ static void cleanup_trial_p(struct trial **t)
 }
 
 /* One run. Where there is no record it is the host's failure, said in @err. */
-static int run_once(const struct bench *b, int log_fd, uint64_t left_us, struct stop *stop,
-		    const struct bench_events *events, struct outcome *ret, json_t **ret_box,
-		    struct sbx_err *err)
+static int run_once(const struct bench *b, int log_fd, uint64_t left_us,
+		    struct stop *stop, const struct bench_events *events,
+		    struct outcome *ret, json_t **ret_box, struct sbx_err *err)
 {
 	cleanup_metric_stream struct metric_stream *metrics = NULL;
 	cleanup(cleanup_trial_p) struct trial *t = NULL;
@@ -172,9 +174,9 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us, struct 
 		return r;
 	if (trial_collect(t, ret, ret_box, stop->wish == STOP_NOW ? NULL : err) < 0) {
 		/* Asked to end before it could hear us, it left no record: our doing. */
-		*ret = (struct outcome){ .verdict = stop->wish == STOP_NOW ?
-							    VERDICT_INTERRUPTED :
-							    VERDICT_SETUP_ERROR };
+		*ret = (struct outcome){ .verdict = stop->wish == STOP_NOW
+							    ? VERDICT_INTERRUPTED
+							    : VERDICT_SETUP_ERROR };
 		snprintf(ret->reason, sizeof(ret->reason), "%s",
 			 stop->wish == STOP_NOW ? "stopped before it began" : "");
 		return 0;
@@ -196,7 +198,8 @@ static int open_log(int dir_fd, unsigned run, int *ret, struct sbx_err *err)
 
 	if (run > 1)
 		snprintf(name, sizeof(name), "output-%u.log", run);
-	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
 		return sbx_err_errno(err, -errno, "loop", "cannot write %s", name);
 	*ret = fd;
@@ -218,8 +221,8 @@ static void check_cap(const struct bench *b, uint64_t left_us, struct measuremen
 	snprintf(o->reason, sizeof(o->reason), "the cap on hours ended it");
 }
 
-static void take_medians(const struct config *c, double (*values)[METRICS_MAX], unsigned n,
-			 struct outcome *o)
+static void take_medians(const struct config *c, double (*values)[METRICS_MAX],
+			 unsigned n, struct outcome *o)
 {
 	double column[99];
 
@@ -252,8 +255,9 @@ int bench_measure(const struct bench *b, int dir_fd, uint64_t left_us, struct st
 
 	assert(n >= 1 && n <= ARRAY_SIZE(values));
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t left = left_us == USEC_INFINITY ? left_us :
-				left_us - MIN(left_us, m.spent_us);
+		uint64_t left = left_us == USEC_INFINITY
+					? left_us
+					: left_us - MIN(left_us, m.spent_us);
 		cleanup_close int log_fd = -EBADF;
 		json_t *box = NULL;
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The measurement of one candidate: one run in a box, or `repeat` of them with the median of
- * each metric. Waits in one poll(2) for the box, for signals and for nothing else.
+ * The measurement of one candidate: one run in a box, or `repeat` of them with the median
+ * of each metric. Waits in one poll(2) for the box, for signals and for nothing else.
  */
 
 #include "base/json.h"
@@ -14,10 +14,10 @@
 struct bench {
 	const struct config *config;
 	const char *exec_path;
-	const char *workdir;   /* where the repository really is: the path inside the box */
+	const char *workdir; /* where the repository really is: the path inside the box */
 	const char *checkout;  /* what stands there instead */
 	const char *candidate; /* the file that holds the target's content */
-	char *target; /* the target's path, inside and outside */
+	char *target;          /* the target's path, inside and outside */
 	char **show, **scratch, **env;
 	bool soft;
 };
@@ -32,8 +32,8 @@ struct bench_events {
 /* How the measurement of one candidate ended. */
 struct measurement {
 	struct outcome outcome;
-	json_t *box;       /* record of the only, the last or the failing run */
-	json_t *repeats;   /* the records of all runs where there were several, else NULL */
+	json_t *box;     /* record of the only, the last or the failing run */
+	json_t *repeats; /* the records of all runs where there were several, else NULL */
 	uint64_t spent_us; /* wall time of all runs together */
 	bool capped;       /* interrupted because the hours are used up */
 };

@@ -15,7 +15,8 @@ static bool may_propose(struct session *s, struct loop_result *ret)
 		loop_ends(ret, LOOP_STOPPED, "stopped as asked");
 		return false;
 	}
-	if (budget_check(s->config->caps, c, &need, reason, sizeof(reason)) != BUDGET_GO) {
+	if (budget_check(s->config->caps, c, &need, reason, sizeof(reason)) !=
+	    BUDGET_GO) {
 		loop_ends(ret, LOOP_CAP, "%s", reason);
 		return false;
 	}
@@ -75,15 +76,19 @@ static int one_more(struct session *s, unsigned *idle, struct loop_result *ret,
 		return r;
 	*idle = c->without_run ? *idle + 1 : 0;
 	if (*idle >= CAMPAIGN_IDLE_MAX)
-		return loop_ends(ret, LOOP_IDLE, "%u proposals in a row could not be run (no valid"
-				 " edit, or tried before); `autoexp run` goes on", *idle);
+		return loop_ends(ret, LOOP_IDLE,
+				 "%u proposals in a row could not be run (no valid"
+				 " edit, or tried before); `autoexp run` goes on",
+				 *idle);
 	return 0;
 }
 
 /* An orderly end: the hours used, and why. */
-static int record_end(struct session *s, const struct loop_result *result, struct sbx_err *err)
+static int record_end(struct session *s, const struct loop_result *result,
+		      struct sbx_err *err)
 {
-	struct journal_event ev[2] = { { .kind = JOURNAL_HOURS }, { .kind = JOURNAL_STOP } };
+	struct journal_event ev[2] = { { .kind = JOURNAL_HOURS },
+				       { .kind = JOURNAL_STOP } };
 
 	ev[0].hours.active_us = session_active_us(s);
 	ev[1].stop.reason = result->reason;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The program autoexp-loop: the subcommands that need git and the journal. People start it
- * as `autoexp COMMAND`; `autoexp` runs the ones that need neither by itself.
+ * The program autoexp-loop: the subcommands that need git and the journal. People start
+ * it as `autoexp COMMAND`; `autoexp` runs the ones that need neither by itself.
  */
 
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What happens, told as it happens, to whoever shows it. Everything is borrowed for the call;
- * descriptions and output are untrusted and still raw.
+ * What happens, told as it happens, to whoever shows it. Everything is borrowed for the
+ * call; descriptions and output are untrusted and still raw.
  */
 
 #include "base/buf.h"

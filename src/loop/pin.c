@@ -26,7 +26,8 @@ int pin_write(int dir_fd, const struct config *c, struct sbx_err *err)
 	int r;
 
 	if (unlinkat(dir_fd, names[!json], 0) < 0 && errno != ENOENT)
-		return sbx_err_errno(err, -errno, "loop", "cannot remove an old configuration");
+		return sbx_err_errno(err, -errno, "loop",
+				     "cannot remove an old configuration");
 	r = file_replace(dir_fd, names[json], c->text, c->text_len, 0600);
 	if (r < 0)
 		return sbx_err_errno(err, r, "loop", "cannot keep the configuration");
@@ -34,14 +35,16 @@ int pin_write(int dir_fd, const struct config *c, struct sbx_err *err)
 }
 
 /* The directory of the configuration: the target's, less what the configuration says. */
-static int dir_of(const char *workdir, const char *target, const char *in_config, char **ret)
+static int dir_of(const char *workdir, const char *target, const char *in_config,
+		  char **ret)
 {
 	size_t n = strlen(target), k = strlen(in_config);
 
-	if (k > n || !streq(target + n - k, in_config) || (k < n && target[n - k - 1] != '/'))
+	if (k > n || !streq(target + n - k, in_config) ||
+	    (k < n && target[n - k - 1] != '/'))
 		return -EBADMSG;
-	*ret = k == n ? strdup(workdir) :
-			str_printf("%s/%.*s", workdir, (int)(n - k - 1), target);
+	*ret = k == n ? strdup(workdir)
+		      : str_printf("%s/%.*s", workdir, (int)(n - k - 1), target);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -61,14 +64,17 @@ int pin_read(int dir_fd, const char *hash, const char *workdir, const char *targ
 		r = file_read(dir_fd, names[1], O_NOFOLLOW, CONFIG_BYTES_MAX, &text);
 	}
 	if (r < 0)
-		return sbx_err_errno(err, r, "loop", "cannot read the configuration that this"
+		return sbx_err_errno(err, r, "loop",
+				     "cannot read the configuration that this"
 				     " campaign began with");
 	r = blob_name(text.data, text.len, is, err);
 	if (r < 0)
 		return r;
 	if (!streq(is, hash))
-		return sbx_err_set(err, -EBADMSG, "loop", "%s in the campaign's directory is not"
-				   " the configuration it began with", names[json]);
+		return sbx_err_set(err, -EBADMSG, "loop",
+				   "%s in the campaign's directory is not"
+				   " the configuration it began with",
+				   names[json]);
 	/* Twice: only the target it names tells where it lay. */
 	r = config_parse(text.data, text.len, names[json], workdir, &c, err);
 	if (r < 0)
@@ -76,7 +82,8 @@ int pin_read(int dir_fd, const char *hash, const char *workdir, const char *targ
 	r = dir_of(workdir, target, c->target, &dir);
 	config_free(c);
 	if (r < 0)
-		return sbx_err_set(err, r, "loop", "the configuration that this campaign began"
+		return sbx_err_set(err, r, "loop",
+				   "the configuration that this campaign began"
 				   " with names another target than its journal");
 	return config_parse(text.data, text.len, names[json], dir, ret, err);
 }
@@ -89,9 +96,9 @@ int pin_write_caps(int dir_fd, const struct config *c, struct sbx_err *err)
 
 	for (int i = 0; i < _CAP_MAX; i++)
 		json_object_set_new(j, cap_names[i],
-				    c->caps[i] == CONFIG_UNLIMITED ?
-					    json_string("unlimited") :
-					    json_integer((json_int_t)c->caps[i]));
+				    c->caps[i] == CONFIG_UNLIMITED
+					    ? json_string("unlimited")
+					    : json_integer((json_int_t)c->caps[i]));
 	text = json_text(j);
 	if (!text)
 		return sbx_err_oom(err, "loop");

@@ -22,15 +22,16 @@ static const char *const cap_options[] = {
 static_assert(ARRAY_SIZE(cap_options) == _CAP_MAX, "every cap has its option");
 
 /*
- * Where the current directory has no configuration, a campaign that is there goes on with its
- * own. @err holds what config_load() said.
+ * Where the current directory has no configuration, a campaign that is there goes on with
+ * its own. @err holds what config_load() said.
  */
 static int find_without_file(struct session *s, struct sbx_err *err)
 {
 	struct sbx_err why = { 0 };
 
 	if (repo_open(".", &s->repo, &why) < 0 ||
-	    tag_choose(repo_common_dir(s->repo), s->options->tag, NULL, NULL, &s->tag, &why) < 0)
+	    tag_choose(repo_common_dir(s->repo), s->options->tag, NULL, NULL, &s->tag,
+		       &why) < 0)
 		return -EINVAL;
 	*err = (struct sbx_err){ 0 };
 	s->pinned_only = true;
@@ -86,10 +87,12 @@ static int compare_with_pin(struct session *s, int dir_fd, const struct campaign
 		return pin_read_caps(dir_fd, s->config, err);
 	}
 	if (!config_same_experiment(s->config, pinned, &key) && c->baseline.known)
-		return sbx_err_set(err, -EINVAL, "loop",
-				   "%s: '%s' is not what it was when campaign %s began; only caps"
-				   " and the proposer may change. Put it back, or begin a new"
-				   " campaign with --tag NAME", s->config->path, key, s->tag);
+		return sbx_err_set(
+			err, -EINVAL, "loop",
+			"%s: '%s' is not what it was when campaign %s began; only caps"
+			" and the proposer may change. Put it back, or begin a new"
+			" campaign with --tag NAME",
+			s->config->path, key, s->tag);
 	return s->options->is_try ? pin_read_caps(dir_fd, s->config, err) : 0;
 }
 
@@ -101,9 +104,13 @@ static int look_at_campaign(struct session *s, struct campaign *c, struct sbx_er
 	r = journal_dir_open(repo_common_dir(s->repo), s->tag, false, &fd, err);
 	if (r == -ENOENT || (r == 0 && faccessat(fd, JOURNAL_FILE, F_OK, 0) < 0)) {
 		*err = (struct sbx_err){ 0 };
-		return s->pinned_only ? sbx_err_set(err, -EINVAL, "loop",
-						    "there is no campaign %s, and no autoexp.yaml"
-						    " to begin one with", s->tag) : 0;
+		return s->pinned_only
+			       ? sbx_err_set(
+					 err, -EINVAL, "loop",
+					 "there is no campaign %s, and no autoexp.yaml"
+					 " to begin one with",
+					 s->tag)
+			       : 0;
 	}
 	if (r < 0)
 		return r;
@@ -156,16 +163,22 @@ int session_prepare(struct session *s, const struct session_options *options,
 	s->observer = observer;
 	if ((r = load_config(s, err)) < 0 || (r = set_paths(s, err)) < 0 ||
 	    (r = look_at_campaign(s, c, err)) < 0 || (r = set_caps(s, err)) < 0 ||
-	    (r = set_target(s, err)) < 0 || (r = repo_head(s->repo, s->head, NULL, err)) < 0)
+	    (r = set_target(s, err)) < 0 ||
+	    (r = repo_head(s->repo, s->head, NULL, err)) < 0)
 		return r;
 	if (s->exists && !streq(s->target, c->target))
-		return sbx_err_set(err, -EINVAL, "loop", "campaign %s is about %s, not %s; begin a"
-				   " new one with --tag NAME", s->tag, c->target, s->target);
+		return sbx_err_set(err, -EINVAL, "loop",
+				   "campaign %s is about %s, not %s; begin a"
+				   " new one with --tag NAME",
+				   s->tag, c->target, s->target);
 	r = check_repository(s, s->exists ? c->base : s->head, err);
 	if (r < 0)
 		return r;
 	if (s->exists && !streq(c->base, s->head))
-		session_note(s, "HEAD has moved since campaign %s began; it goes on from its own"
-			     " base %.12s", s->tag, c->base);
+		session_note(
+			s,
+			"HEAD has moved since campaign %s began; it goes on from its own"
+			" base %.12s",
+			s->tag, c->base);
 	return bench_init(&s->bench, err);
 }

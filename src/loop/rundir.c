@@ -8,7 +8,7 @@
 #include "base/strv.h"
 
 #define RUN_SCHEMA 1
-#define RUN_JSON "run.json"
+#define RUN_JSON   "run.json"
 
 int rundir_open(int derived_fd, unsigned number, bool create, int *ret_fd,
 		struct sbx_err *err)
@@ -23,10 +23,13 @@ int rundir_open(int derived_fd, unsigned number, bool create, int *ret_fd,
 		int dir = i ? fd : derived_fd, next;
 
 		if (create && mkdirat(dir, parts[i], 0700) < 0 && errno != EEXIST)
-			return sbx_err_errno(err, -errno, "loop", "cannot make runs/%s", name);
-		next = openat(dir, parts[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			return sbx_err_errno(err, -errno, "loop", "cannot make runs/%s",
+					     name);
+		next = openat(dir, parts[i],
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (next < 0)
-			return sbx_err_errno(err, -errno, "loop", "cannot open runs/%s", name);
+			return sbx_err_errno(err, -errno, "loop", "cannot open runs/%s",
+					     name);
 		fd_close(fd);
 		fd = next;
 	}
@@ -61,14 +64,14 @@ static json_t *trial_json(const struct config *c, const struct row *row)
 {
 	const struct decision *d = row->decision;
 
-	return json_pack("{s:I, s:s, s:s, s:o?, s:s?, s:o, s:s?, s:s?}",
-			 "number", (json_int_t)row->number, "commit", row->commit,
-			 "parent", row->parent ? row->parent : "",
-			 "description", json_string(row->description),
-			 "verdict", row->outcome ? verdict_name(row->outcome->verdict) : NULL,
-			 "metrics", metrics_json(c, row),
-			 "decision", d ? status_name(d->status) : NULL,
-			 "reason", d ? d->reason : NULL);
+	return json_pack("{s:I, s:s, s:s, s:o?, s:s?, s:o, s:s?, s:s?}", "number",
+			 (json_int_t)row->number, "commit", row->commit, "parent",
+			 row->parent ? row->parent : "", "description",
+			 json_string(row->description), "verdict",
+			 row->outcome ? verdict_name(row->outcome->verdict) : NULL,
+			 "metrics", metrics_json(c, row), "decision",
+			 d ? status_name(d->status) : NULL, "reason",
+			 d ? d->reason : NULL);
 }
 
 static int replace(int dir_fd, const char *text)

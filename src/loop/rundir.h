@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * runs/NNNN/ of one experiment: output.log, written by `autoexp exec`, and run.json. They are
- * evidence for people; nothing is decided by them, so they are not synced.
+ * runs/NNNN/ of one experiment: output.log, written by `autoexp exec`, and run.json. They
+ * are evidence for people; nothing is decided by them, so they are not synced.
  */
 
 #include "ledger/results.h"

@@ -69,7 +69,8 @@ uint64_t session_active_us(const struct session *s)
 
 const double *session_metrics(const struct session *s, unsigned number)
 {
-	return number < s->n_metrics && !isnan(s->metrics[number][0]) ? s->metrics[number] : NULL;
+	return number < s->n_metrics && !isnan(s->metrics[number][0]) ? s->metrics[number]
+								      : NULL;
 }
 
 static int keep_metrics(struct session *s, const struct row *row, struct sbx_err *err)
@@ -111,8 +112,8 @@ static int teach_proposer(struct session *s, const struct row *row, const char *
 	return proposer_learn(s->proposer, &lesson, err);
 }
 
-int session_learn(struct session *s, const struct row *row, const char *content, size_t len,
-		  struct sbx_err *err)
+int session_learn(struct session *s, const struct row *row, const char *content,
+		  size_t len, struct sbx_err *err)
 {
 	int r;
 
@@ -156,8 +157,8 @@ static bool begins_again(const struct session *s, const struct campaign *c,
 }
 
 /*
- * Branch or references without a journal are the remains of a campaign whose record is gone:
- * to begin from zero would spend its caps a second time.
+ * Branch or references without a journal are the remains of a campaign whose record is
+ * gone: to begin from zero would spend its caps a second time.
  */
 static int refuse_remains(struct session *s, struct sbx_err *err)
 {
@@ -170,17 +171,23 @@ static int refuse_remains(struct session *s, struct sbx_err *err)
 	if (r < 0 && r != -ENOENT)
 		return branch_tip(s->repo, s->tag, tip, err);
 	if (r == 0)
-		return sbx_err_set(err, -EEXIST, "loop", "the branch autoexp/%s exists, but the"
-				   " journal of its campaign (%s/" JOURNAL_FILE ") does not."
-				   " Restore the journal, choose another --tag, or give the name up"
-				   " with: git branch -D autoexp/%s", s->tag, s->dir, s->tag);
+		return sbx_err_set(
+			err, -EEXIST, "loop",
+			"the branch autoexp/%s exists, but the"
+			" journal of its campaign (%s/" JOURNAL_FILE ") does not."
+			" Restore the journal, choose another --tag, or give the name up"
+			" with: git branch -D autoexp/%s",
+			s->tag, s->dir, s->tag);
 	r = commit_list(s->repo, s->tag, &refs, &n, err);
 	if (r < 0)
 		return r;
 	if (n)
-		return sbx_err_set(err, -EEXIST, "loop", "refs/autoexp/%s/ holds %zu experiments,"
-				   " but the journal of their campaign (%s/" JOURNAL_FILE ") is"
-				   " gone. Restore it, or choose another --tag", s->tag, n, s->dir);
+		return sbx_err_set(err, -EEXIST, "loop",
+				   "refs/autoexp/%s/ holds %zu experiments,"
+				   " but the journal of their campaign (%s/" JOURNAL_FILE
+				   ") is"
+				   " gone. Restore it, or choose another --tag",
+				   s->tag, n, s->dir);
 	return 0;
 }
 
@@ -198,7 +205,8 @@ static int add_mount(struct session *s, const char *path, bool scratch,
 	if (scratch)
 		*m = (struct checkout_mount){ *rel, true, true };
 	else
-		*m = (struct checkout_mount){ *rel, stat(path, &st) < 0 || S_ISDIR(st.st_mode),
+		*m = (struct checkout_mount){ *rel,
+					      stat(path, &st) < 0 || S_ISDIR(st.st_mode),
 					      false };
 	return 1;
 }
@@ -215,7 +223,8 @@ static int make_checkout(struct session *s, const char *base, struct sbx_err *er
 	for (size_t i = 0; i < max; i++) {
 		size_t n_show = strv_len(s->bench.show);
 		bool scratch = i >= n_show;
-		const char *path = scratch ? s->bench.scratch[i - n_show] : s->bench.show[i];
+		const char *path =
+			scratch ? s->bench.scratch[i - n_show] : s->bench.show[i];
 
 		r = add_mount(s, path, scratch, &mounts[n], &rels[n], err);
 		if (r < 0)
@@ -264,8 +273,10 @@ static int settle_branch(struct session *s, const char *old_base, struct sbx_err
 	if (r == -ENOENT && !c->baseline.known)
 		return branch_create(s->repo, s->tag, c->base, err);
 	if (r == -ENOENT)
-		return sbx_err_set(err, -ENOENT, "loop", "the branch autoexp/%s is gone; put it"
-				   " back with: git branch autoexp/%s %s", s->tag, s->tag, c->branch);
+		return sbx_err_set(err, -ENOENT, "loop",
+				   "the branch autoexp/%s is gone; put it"
+				   " back with: git branch autoexp/%s %s",
+				   s->tag, s->tag, c->branch);
 	if (r < 0)
 		return branch_tip(s->repo, s->tag, tip, err);
 	r = branch_check_free(s->repo, s->tag, err);
@@ -274,9 +285,12 @@ static int settle_branch(struct session *s, const char *old_base, struct sbx_err
 	/* A kill between the journal's word and the move leaves it one step behind. */
 	if (streq(tip, c->pending.parent.commit) || (old_base && streq(tip, old_base)))
 		return branch_advance(s->repo, s->tag, tip, c->branch, err);
-	return sbx_err_set(err, -ESTALE, "loop", "the branch autoexp/%s is at %.12s, but the"
-			   " campaign left it at %.12s. To go on, put it back: git branch -f"
-			   " autoexp/%s %s", s->tag, tip, c->branch, s->tag, c->branch);
+	return sbx_err_set(
+		err, -ESTALE, "loop",
+		"the branch autoexp/%s is at %.12s, but the"
+		" campaign left it at %.12s. To go on, put it back: git branch -f"
+		" autoexp/%s %s",
+		s->tag, tip, c->branch, s->tag, c->branch);
 }
 
 /* Decide between beginning, beginning again and going on; the lock is held. */
@@ -300,7 +314,8 @@ static int open_books(struct session *s, bool exists, struct sbx_err *err)
 	}
 	if (again && renameat(s->ledger.dir_fd, JOURNAL_FILE, s->ledger.dir_fd,
 			      FAILED_JOURNAL) < 0)
-		return sbx_err_errno(err, -errno, "loop", "cannot set the old journal aside");
+		return sbx_err_errno(err, -errno, "loop",
+				     "cannot set the old journal aside");
 	s->exists = exists && !again;
 	if (!s->exists) {
 		if (!again && (r = refuse_remains(s, err)) < 0)
@@ -321,7 +336,8 @@ static int read_base(struct session *s, struct sbx_err *err)
 
 	if (c->baseline.known)
 		return 0;
-	return repo_read(s->repo, c->base, s->target, TARGET_BYTES_MAX, &s->incumbent, err);
+	return repo_read(s->repo, c->base, s->target, TARGET_BYTES_MAX, &s->incumbent,
+			 err);
 }
 
 int session_open(struct session *s, struct sbx_err *err)
@@ -341,7 +357,8 @@ int session_open(struct session *s, struct sbx_err *err)
 	    (r = open_books(s, exists, err)) < 0 || (r = read_base(s, err)) < 0 ||
 	    (r = repo_exclude(s->repo, err)) < 0)
 		return r;
-	if (!s->options->is_try && (r = pin_write_caps(s->ledger.dir_fd, s->config, err)) < 0)
+	if (!s->options->is_try &&
+	    (r = pin_write_caps(s->ledger.dir_fd, s->config, err)) < 0)
 		return r;
 	if (s->ledger.notice[0])
 		session_note(s, "%s", s->ledger.notice);

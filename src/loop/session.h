@@ -18,11 +18,11 @@
 #include "repo/repo.h"
 
 struct session_options {
-	const char *config;          /* --config, or NULL */
-	const char *tag;             /* --tag, or NULL */
-	const char *caps[_CAP_MAX];  /* --max-…, or NULL */
-	bool soft;                   /* --soft-limits */
-	bool is_try;                 /* the caps of the last `run` bind */
+	const char *config;         /* --config, or NULL */
+	const char *tag;            /* --tag, or NULL */
+	const char *caps[_CAP_MAX]; /* --max-…, or NULL */
+	bool soft;                  /* --soft-limits */
+	bool is_try;                /* the caps of the last `run` bind */
 };
 
 struct session {
@@ -32,9 +32,9 @@ struct session {
 	struct config *config; /* in force: of the file, with the command line's caps */
 	bool pinned_only;      /* there is no file; it is the campaign's own */
 	char *tag;
-	char *dir;             /* <common>/autoexp/<tag> */
-	char *target;          /* path in the repository */
-	bool exists;           /* not a new campaign */
+	char *dir;    /* <common>/autoexp/<tag> */
+	char *target; /* path in the repository */
+	bool exists;  /* not a new campaign */
 	char head[COMMIT_HEX + 1];
 
 	struct ledger ledger;
@@ -43,19 +43,22 @@ struct session {
 	struct bench bench;
 	struct proposer *proposer;
 	struct guard *guard;
-	struct buf incumbent;  /* content of the target at the incumbent */
+	struct buf incumbent;           /* content of the target at the incumbent */
 	double (*metrics)[METRICS_MAX]; /* by number; NAN where there are none */
 	size_t n_metrics;
-	char enforcement[32];  /* of the last record, "" before the first */
-	unsigned last_number;  /* of the last row that was written here, and what it says */
+	char enforcement[32]; /* of the last record, "" before the first */
+	unsigned last_number; /* of the last row written here, and what it says */
 	struct decision last_decision;
 
-	uint64_t opened_us;    /* active time is counted from here ... */
-	uint64_t active_us;    /* ... and from what the journal had then */
-	uint64_t saved_us;     /* when it was last written */
+	uint64_t opened_us; /* active time is counted from here ... */
+	uint64_t active_us; /* ... and from what the journal had then */
+	uint64_t saved_us;  /* when it was last written */
 };
 
-#define SESSION_INIT { .ledger = LEDGER_INIT, .stop = STOP_INIT }
+#define SESSION_INIT                                     \
+	{                                                \
+		.ledger = LEDGER_INIT, .stop = STOP_INIT \
+	}
 
 /**
  * session_prepare() - read and check
@@ -82,7 +85,7 @@ uint64_t session_active_us(const struct session *s);
 const double *session_metrics(const struct session *s, unsigned number);
 
 /* Remember what an experiment taught: the guard, the proposer, the table of metrics. */
-int session_learn(struct session *s, const struct row *row, const char *content, size_t len,
-		  struct sbx_err *err);
+int session_learn(struct session *s, const struct row *row, const char *content,
+		  size_t len, struct sbx_err *err);
 
 void session_note(const struct session *s, const char *fmt, ...) attr_printf(2, 3);

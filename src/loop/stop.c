@@ -25,7 +25,8 @@ int stop_open(struct stop *s, struct sbx_err *err)
 		return sbx_err_errno(err, -errno, "loop", "cannot block signals");
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
-		return sbx_err_errno(err, -errno, "loop", "cannot open a signal descriptor");
+		return sbx_err_errno(err, -errno, "loop",
+				     "cannot open a signal descriptor");
 	s->fd = fd;
 	return 0;
 }

@@ -2,15 +2,16 @@
 #pragma once
 
 /*
- * The wish to stop, from a terminal, a service manager or `autoexp stop`. Signals are blocked
- * and read from a descriptor, so that nothing is ever interrupted in the middle of a write:
+ * The wish to stop, from a terminal, a service manager or `autoexp stop`. Signals are
+ * blocked and read from a descriptor, so that nothing is ever interrupted in the middle
+ * of a write:
  *
  *	SIGINT (Ctrl-C)   first: after this experiment; second: now
  *	SIGUSR1           after this experiment (`autoexp stop`)
  *	SIGTERM, SIGHUP   now, cleanly (`autoexp stop --now`)
  *
- * "Now" ends the run that is in flight; it is recorded as interrupted, not counted, and run
- * again by the next `autoexp run`.
+ * "Now" ends the run that is in flight; it is recorded as interrupted, not counted, and
+ * run again by the next `autoexp run`.
  */
 
 #include "base/cleanup.h"
@@ -23,7 +24,10 @@ struct stop {
 	enum stop_wish wish;
 };
 
-#define STOP_INIT { .fd = -EBADF }
+#define STOP_INIT            \
+	{                    \
+		.fd = -EBADF \
+	}
 
 /**
  * stop_open() - from now on signals are wishes

@@ -77,8 +77,10 @@ static int list_for_message(char **tags, struct sbx_err *err)
 
 	for (char **t = tags; *t && n < sizeof(names) - 1; t++)
 		n += (size_t)snprintf(names + n, sizeof(names) - n, " %s", *t);
-	return sbx_err_set(err, -ENOTUNIQ, "loop", "there are several campaigns; name one with"
-			   " --tag:%s", names);
+	return sbx_err_set(err, -ENOTUNIQ, "loop",
+			   "there are several campaigns; name one with"
+			   " --tag:%s",
+			   names);
 }
 
 int tag_choose(const char *common_dir, const char *wanted, const char *written,
@@ -100,7 +102,8 @@ int tag_choose(const char *common_dir, const char *wanted, const char *written,
 	else if (target)
 		tag = tag_of_target(target);
 	else if (!tags)
-		return sbx_err_set(err, -ENOENT, "loop", "there is no campaign in this"
+		return sbx_err_set(err, -ENOENT, "loop",
+				   "there is no campaign in this"
 				   " repository yet; `autoexp run` starts one");
 	else
 		return list_for_message(tags, err);

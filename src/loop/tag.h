@@ -18,8 +18,8 @@ int tag_list(const char *common_dir, char ***ret, struct sbx_err *err);
  *           campaign, its name and the date are the tag. NULL: that is an error
  * @ret:     the caller frees it
  *
- * Return: 0; -EINVAL for an impossible name; -ENOENT where there is no campaign; -ENOTUNIQ
- * where there are several
+ * Return: 0; -EINVAL for an impossible name; -ENOENT where there is no campaign;
+ * -ENOTUNIQ where there are several
  */
 int tag_choose(const char *common_dir, const char *wanted, const char *written,
 	       const char *target, char **ret, struct sbx_err *err);

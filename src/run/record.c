@@ -92,13 +92,14 @@ int record_outcome(const json_t *box, struct outcome *ret, struct sbx_err *err)
 		return r;
 	v = verdict_find(verdict);
 	if (v < 0 || v >= VERDICT_NO_METRIC)
-		return sbx_err_set(err, -EBADMSG, "run", "the record's verdict '%s' is unknown",
-				   verdict);
+		return sbx_err_set(err, -EBADMSG, "run",
+				   "the record's verdict '%s' is unknown", verdict);
 	out.verdict = (enum verdict)v;
 	if ((r = json_get_str_or(box, "reason", verdict, &reason, err)) < 0 ||
 	    (r = json_get_u64_or(box, "wall_us", 0, &out.wall_us, err)) < 0 ||
 	    (r = json_get_u64_or(box, "cpu_us", 0, &out.cpu_us, err)) < 0 ||
-	    (r = json_get_u64_or(box, "memory_peak_bytes", 0, &out.memory_peak_bytes, err)) < 0 ||
+	    (r = json_get_u64_or(box, "memory_peak_bytes", 0, &out.memory_peak_bytes,
+				 err)) < 0 ||
 	    (r = get_int(box, "exit_code", &out.exit_code, err)) < 0 ||
 	    (r = get_int(box, "signal", &out.signal, err)) < 0)
 		return r;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The record that `autoexp exec` writes about one run, read back: JSON lines, zero or more
- * with "progress" and then exactly one with "verdict". Keys this version does not know are
- * kept, for run.json stores the object whole.
+ * The record that `autoexp exec` writes about one run, read back: JSON lines, zero or
+ * more with "progress" and then exactly one with "verdict". Keys this version does not
+ * know are kept, for run.json stores the object whole.
  */
 
 #include "base/buf.h"
@@ -21,7 +21,10 @@ struct record_reader {
 	bool garbage;                   /* something came that is neither */
 };
 
-#define RECORD_READER_INIT { 0 }
+#define RECORD_READER_INIT \
+	{                  \
+		0          \
+	}
 
 void record_reader_done(struct record_reader *r);
 

@@ -12,10 +12,10 @@
  *	1 stdout     the whole standard output of the box, raw
  *	2 stderr     messages of exec itself
  *
- * It runs in a session of its own, so that the Ctrl-C of a terminal reaches the supervisor
- * alone, which decides whether this run shall end. A run is over when the process has ended
- * and its pipes are at their end; where exec was killed hard, the box dies by its own
- * lifeline a moment later, and we wait for that at most DRAIN_US.
+ * It runs in a session of its own, so that the Ctrl-C of a terminal reaches the
+ * supervisor alone, which decides whether this run shall end. A run is over when the
+ * process has ended and its pipes are at their end; where exec was killed hard, the box
+ * dies by its own lifeline a moment later, and we wait for that at most DRAIN_US.
  */
 
 #include "run/trial.h"
@@ -32,9 +32,9 @@
 #include "base/strv.h"
 #include "run/record.h"
 
-#define DRAIN_US (5 * USEC_PER_SEC)
+#define DRAIN_US    (5 * USEC_PER_SEC)
 #define MESSAGE_MAX 8192
-#define CHUNK 65536
+#define CHUNK       65536
 
 enum { SPEC = 3, RECORD, LOG, LIFELINE, _FD_MAX };
 
@@ -90,17 +90,18 @@ static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *er
 	cleanup_json json_t *spec = NULL;
 	char *text;
 
-	spec = json_pack("{s:o, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:s, s:o,"
-			 " s:b, s:s, s:s*}",
-			 "argv", strings(job->argv), "cwd", job->cwd,
-			 "view", "path", job->view_path, "source", job->view_source,
-			 "target", "path", job->target_path, "source", job->target_source,
-			 "mode", job->target_mode,
-			 "show", strings(job->show), "scratch", strings(job->scratch),
-			 "env", env_json(job->env), "network", job->network,
-			 "limits", limits_json(job->limits), "soft", (int)job->soft,
-			 "policy", job->policy, "cgroup", job->cgroup);
-	if (!spec || json_array_size(json_object_get(spec, "argv")) != strv_len(job->argv) ||
+	spec = json_pack(
+		"{s:o, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:s, s:o,"
+		" s:b, s:s, s:s*}",
+		"argv", strings(job->argv), "cwd", job->cwd, "view", "path",
+		job->view_path, "source", job->view_source, "target", "path",
+		job->target_path, "source", job->target_source, "mode", job->target_mode,
+		"show", strings(job->show), "scratch", strings(job->scratch), "env",
+		env_json(job->env), "network", job->network, "limits",
+		limits_json(job->limits), "soft", (int)job->soft, "policy", job->policy,
+		"cgroup", job->cgroup);
+	if (!spec ||
+	    json_array_size(json_object_get(spec, "argv")) != strv_len(job->argv) ||
 	    json_array_size(json_object_get(spec, "show")) != strv_len(job->show) ||
 	    json_array_size(json_object_get(spec, "scratch")) != strv_len(job->scratch))
 		return sbx_err_set(err, -EILSEQ, "run",
@@ -128,7 +129,8 @@ static int spec_fd(const struct trial_job *job, int *ret, struct sbx_err *err)
 	if (r < 0)
 		return sbx_err_errno(err, r, "run", "cannot write a memory file");
 	if (lseek(fd, 0, SEEK_SET) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	    fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return sbx_err_errno(err, -errno, "run", "cannot seal a memory file");
 	*ret = TAKE_FD(fd);
 	return 0;
@@ -181,7 +183,8 @@ static int spawn(struct trial *t, const struct trial_job *job, const struct chil
 	t->pid = pid;
 	t->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (t->pidfd < 0)
-		return sbx_err_errno(err, -errno, "run", "cannot watch %s", job->exec_path);
+		return sbx_err_errno(err, -errno, "run", "cannot watch %s",
+				     job->exec_path);
 	return 0;
 }
 
@@ -214,8 +217,17 @@ static int launch(struct trial *t, const struct trial_job *job, struct sbx_err *
 {
 	cleanup_close int null = -EBADF, spec = -EBADF, out = -EBADF, errs = -EBADF;
 	cleanup_close int record = -EBADF, life = -EBADF;
-	char *argv[] = { (char *)job->exec_path, "exec", "--spec-fd", "3", "--record-fd", "4",
-			 "--lifeline-fd", "6", job->log_fd >= 0 ? "--log-fd" : NULL, "5", NULL };
+	char *argv[] = { (char *)job->exec_path,
+			 "exec",
+			 "--spec-fd",
+			 "3",
+			 "--record-fd",
+			 "4",
+			 "--lifeline-fd",
+			 "6",
+			 job->log_fd >= 0 ? "--log-fd" : NULL,
+			 "5",
+			 NULL };
 	struct child c;
 	int r;
 
@@ -273,8 +285,8 @@ int trial_poll(const struct trial *t, struct pollfd fds[TRIAL_FDS])
 }
 
 /* Read what is there, a few chunks at a time so that no channel starves another. */
-static int drain(int *fd, int (*take)(struct trial *, const char *, size_t), struct trial *t,
-		 struct sbx_err *err)
+static int drain(int *fd, int (*take)(struct trial *, const char *, size_t),
+		 struct trial *t, struct sbx_err *err)
 {
 	char chunk[CHUNK];
 	ssize_t n;
@@ -332,7 +344,8 @@ static int look_for_end(struct trial *t, struct sbx_err *err)
 		return sbx_err_errno(err, -errno, "run", "cannot wait for exec");
 	if (info.si_pid) {
 		t->pid = 0;
-		t->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+		t->status = info.si_code == CLD_EXITED ? info.si_status
+						       : 128 + info.si_status;
 		t->ended_us = now_us();
 	}
 	return 0;
@@ -342,7 +355,7 @@ int trial_handle(struct trial *t, struct sbx_err *err)
 {
 	int r;
 
-	/* First the end, then the pipes: what was written before the end is then all there. */
+	/* First the end, then the pipes: all that was written before it is then there. */
 	if ((r = look_for_end(t, err)) < 0 ||
 	    (r = drain(&t->record_fd, take_record, t, err)) < 0 ||
 	    (r = drain(&t->stderr_fd, take_message, t, err)) < 0 ||
@@ -375,7 +388,8 @@ static const char *last_message(struct trial *t)
 	return nl ? nl + 1 : s;
 }
 
-int trial_collect(struct trial *t, struct outcome *ret, json_t **ret_box, struct sbx_err *err)
+int trial_collect(struct trial *t, struct outcome *ret, json_t **ret_box,
+		  struct sbx_err *err)
 {
 	int r;
 
@@ -415,7 +429,8 @@ void trial_free(struct trial *t)
 
 int trial_find_exec(char **ret, struct sbx_err *err)
 {
-	static const char *const places[] = { "autoexp", "../bin/autoexp", "../../bin/autoexp" };
+	static const char *const places[] = { "autoexp", "../bin/autoexp",
+					      "../../bin/autoexp" };
 	char self[4096];
 	ssize_t n;
 	char *slash;
@@ -437,7 +452,9 @@ int trial_find_exec(char **ret, struct sbx_err *err)
 			return 0;
 		}
 	}
-	return sbx_err_set(err, -ENOENT, "run",
-			   "the program autoexp is not beside %s/autoexp-loop; build or install"
-			   " it there", self);
+	return sbx_err_set(
+		err, -ENOENT, "run",
+		"the program autoexp is not beside %s/autoexp-loop; build or install"
+		" it there",
+		self);
 }

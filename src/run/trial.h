@@ -6,8 +6,8 @@
  *
  *	trial_start() -> { trial_poll(), poll(2), trial_handle() }... -> trial_collect()
  *
- * Nothing here blocks: the caller owns the event loop. Any other executor (a batch system)
- * has to offer the same five calls.
+ * Nothing here blocks: the caller owns the event loop. Any other executor (a batch
+ * system) has to offer the same five calls.
  */
 
 #include <poll.h>
@@ -17,20 +17,21 @@
 
 /* What to run. Everything is borrowed until trial_start() returns. Paths are absolute. */
 struct trial_job {
-	const char *exec_path;  /* the program that is started as `… exec --spec-fd …` */
+	const char *exec_path; /* the program that is started as `… exec --spec-fd …` */
 	char *const *argv;
 	const char *cwd;
-	const char *view_path, *view_source;     /* the tree shown, and where it lies */
-	const char *target_path, *target_source; /* the candidate's path inside, its content */
-	const char *target_mode;                 /* bind, overlay, ro */
+	const char *view_path, *view_source; /* the tree shown, and where it lies */
+	const char *target_path,
+		*target_source;  /* the candidate's path inside, its content */
+	const char *target_mode; /* bind, overlay, ro */
 	char *const *show, *const *scratch;
-	char *const *env;                        /* NAME=value */
-	const char *network;                     /* none, host */
+	char *const *env;    /* NAME=value */
+	const char *network; /* none, host */
 	const char *policy;
-	const char *cgroup;                      /* or NULL */
-	uint64_t limits[_SBX_LIMIT_MAX];         /* 0 = not limited */
+	const char *cgroup;              /* or NULL */
+	uint64_t limits[_SBX_LIMIT_MAX]; /* 0 = not limited */
 	bool soft;
-	int log_fd;                              /* takes stdout and stderr, capped; or -EBADF */
+	int log_fd; /* takes stdout and stderr, capped; or -EBADF */
 };
 
 /* Called from trial_handle(). */
@@ -77,7 +78,8 @@ void trial_cancel(struct trial *t);
  * @ret_box:  the record as it was written, NULL where there is none; the caller's
  * @err:      filled with what `autoexp exec` said where the box could not be set up
  *
- * Return: 0; -EIO where there is no usable record: the host's failure, not the candidate's
+ * Return: 0; -EIO where there is no usable record: the host's failure, not the
+ * candidate's
  */
 int trial_collect(struct trial *t, struct outcome *ret, json_t **ret_box,
 		  struct sbx_err *err);
@@ -87,6 +89,6 @@ void trial_free(struct trial *t);
 
 /**
  * trial_find_exec() - the program that makes boxes
- * @ret:  "autoexp" beside the running program, then in ../bin, ../../bin; the caller frees it
+ * @ret:  "autoexp" beside the running program, else in ../bin or ../../bin; to be freed
  */
 int trial_find_exec(char **ret, struct sbx_err *err);

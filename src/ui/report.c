@@ -33,7 +33,8 @@ static void add_bound(struct buf *b, const struct config_metric *m)
 		buf_printf(b, ", never %s %s %g of the baseline", worse,
 			   m->goal == GOAL_MINIMIZE ? "x" : "1/", m->tolerance);
 	else if (m->tolerance_kind == TOLERANCE_ABS)
-		buf_printf(b, ", never more than %g %s the baseline", m->tolerance, worse);
+		buf_printf(b, ", never more than %g %s the baseline", m->tolerance,
+			   worse);
 }
 
 static void plan_metrics(const struct term *t, const struct config *c)
@@ -119,7 +120,8 @@ void report_plan(const struct term *t, const struct report_plan *p)
 	line(t, "box", "repository read-only as committed, network %s%s",
 	     c->network == SBX_NETWORK_NONE ? "none" : "of the host",
 	     p->soft ? "; where this host cannot enforce a limit, a watchdog is accepted"
-		       " (--soft-limits)" : "");
+		       " (--soft-limits)"
+		     : "");
 	if (p->proposes)
 		line(t, "proposer", "builtin (no network, no cost)");
 	fflush(t->out);
@@ -179,15 +181,17 @@ static void end_metrics(const struct term *t, const struct report_end *e)
 		char text[200];
 
 		line(t, "best", "the baseline: %s; nothing better was found",
-		     report_metrics(text, sizeof(text), e->config, cam->baseline.metrics));
+		     report_metrics(text, sizeof(text), e->config,
+				    cam->baseline.metrics));
 		return;
 	}
 	for (size_t i = 0; i < e->config->n_metrics; i++) {
 		double from = cam->baseline.metrics[i], to = cam->incumbent.metrics[i];
 
 		report_change(change, sizeof(change), from, to);
-		line(t, i ? "" : "best", "%s %.6g -> %.6g%s%s%s", e->config->metrics[i].name,
-		     from, to, *change ? " (" : "", change, *change ? ")" : "");
+		line(t, i ? "" : "best", "%s %.6g -> %.6g%s%s%s",
+		     e->config->metrics[i].name, from, to, *change ? " (" : "", change,
+		     *change ? ")" : "");
 	}
 	line(t, "", "experiment %04u, commit %.12s", cam->incumbent.number,
 	     cam->incumbent.commit);
@@ -202,15 +206,18 @@ void report_end(const struct term *t, const struct report_end *e)
 	escape_str(workdir, sizeof(workdir), e->workdir);
 	if (e->reason)
 		line(t, "ended", "%s", e->reason);
-	line(t, "used", "%s", report_used(used, sizeof(used), e->config, cam, e->active_us));
+	line(t, "used", "%s",
+	     report_used(used, sizeof(used), e->config, cam, e->active_us));
 	line(t, "outcome", "%u keep, %u discard, %u crash", cam->counts[STATUS_KEEP],
 	     cam->counts[STATUS_DISCARD], cam->counts[STATUS_CRASH]);
 	end_metrics(t, e);
 	line(t, "results", "%s/.autoexp/%s/results.tsv", workdir, cam->tag);
-	line(t, "each run", "%s/.autoexp/%s/runs/NNNN/ (`autoexp show N`, `autoexp diff N`)",
-	     workdir, cam->tag);
+	line(t, "each run",
+	     "%s/.autoexp/%s/runs/NNNN/ (`autoexp show N`, `autoexp diff N`)", workdir,
+	     cam->tag);
 	if (cam->incumbent.known && cam->incumbent.number > 0)
-		line(t, "take it", "git merge autoexp/%s   or   git checkout autoexp/%s -- %s",
+		line(t, "take it",
+		     "git merge autoexp/%s   or   git checkout autoexp/%s -- %s",
 		     cam->tag, cam->tag, target);
 	fflush(t->out);
 }

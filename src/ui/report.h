@@ -16,7 +16,7 @@ struct report_plan {
 	const char *target; /* path in the repository */
 	bool fresh;         /* the campaign begins now */
 	bool soft;
-	bool proposes;      /* not `try` */
+	bool proposes; /* not `try` */
 };
 
 void report_plan(const struct term *t, const struct report_plan *p);
@@ -25,9 +25,9 @@ void report_plan(const struct term *t, const struct report_plan *p);
 struct report_end {
 	const struct config *config;
 	const struct campaign *campaign;
-	const char *target;  /* path in the repository */
+	const char *target; /* path in the repository */
 	const char *workdir;
-	const char *reason;  /* why it ended, or NULL */
+	const char *reason; /* why it ended, or NULL */
 	uint64_t active_us;
 };
 

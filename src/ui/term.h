@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What the terminal can do. Untrusted text goes through base/escape.h before it comes here.
+ * What the terminal can do. Untrusted text goes through base/escape.h before it comes
+ * here.
  */
 
 #include <stdio.h>

@@ -51,8 +51,8 @@ static void draw(struct watch *w, const char *text)
 
 	term_measure(&w->term);
 	n = term_fit(text, w->term.columns - 1);
-	fprintf(w->term.out, "\r\033[K%s%.*s%s", term_colour(&w->term, TERM_DIM), (int)n, text,
-		term_colour(&w->term, TERM_PLAIN));
+	fprintf(w->term.out, "\r\033[K%s%.*s%s", term_colour(&w->term, TERM_DIM), (int)n,
+		text, term_colour(&w->term, TERM_PLAIN));
 	fflush(w->term.out);
 	w->line_shown = true;
 }
@@ -73,8 +73,9 @@ static void draw_run(struct watch *w, const struct session *s, uint64_t wall_us,
 	format_size(max, sizeof(max), cf->limits[SBX_LIMIT_MEMORY]);
 	if (c->incumbent.known)
 		report_metrics(best, sizeof(best), cf, c->incumbent.metrics);
-	snprintf(text, sizeof(text), "%04u %s of %s, %s of %s | %s%s%s%s | %s", c->pending.number,
-		 wall, limit, mem, max, *best ? "best " : "", best, *best ? " | " : "",
+	snprintf(text, sizeof(text), "%04u %s of %s, %s of %s | %s%s%s%s | %s",
+		 c->pending.number, wall, limit, mem, max, *best ? "best " : "", best,
+		 *best ? " | " : "",
 		 report_used(used, sizeof(used), cf, c, session_active_us(s)),
 		 escape_str(what, sizeof(what), c->pending.description));
 	draw(w, text);
@@ -97,9 +98,10 @@ static void on_wish(void *user, enum stop_wish wish)
 
 	watch_clear(w);
 	fflush(w->term.out);
-	fputs(wish == STOP_NOW ? "autoexp: stopping now; the run is interrupted and is run again"
-				 " next time\n" :
-				 "autoexp: stopping after this experiment; once more stops now\n",
+	fputs(wish == STOP_NOW
+		      ? "autoexp: stopping now; the run is interrupted and is run again"
+			" next time\n"
+		      : "autoexp: stopping after this experiment; once more stops now\n",
 	      stderr);
 }
 
@@ -153,7 +155,8 @@ static void on_baseline_output(void *user, const char *tail, size_t n)
 		char shown[400];
 
 		if (len)
-			fprintf(stderr, "  | %s\n", escape_text(shown, sizeof(shown), p, len));
+			fprintf(stderr, "  | %s\n",
+				escape_text(shown, sizeof(shown), p, len));
 		p += len + 1;
 	}
 }

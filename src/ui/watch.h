@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A campaign as it happens: one line for each experiment, and on a terminal a last line that
- * lives while a run lasts. Warnings go to stderr.
+ * A campaign as it happens: one line for each experiment, and on a terminal a last line
+ * that lives while a run lasts. Warnings go to stderr.
  */
 
 #include "loop/session.h"
@@ -11,9 +11,9 @@
 
 struct watch {
 	struct term term;
-	bool quiet;       /* only warnings: `try --json` */
-	bool line_shown;  /* the live line is on the screen */
-	bool told_box;    /* the enforcement was printed */
+	bool quiet;      /* only warnings: `try --json` */
+	bool line_shown; /* the live line is on the screen */
+	bool told_box;   /* the enforcement was printed */
 	struct loop_observer observer;
 };
 
