@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every sum is an integer, in the campaign as in the caps: no rounding can let a cent through.
+ * Every sum is an integer, in the campaign as in the caps: no rounding can let a cent
+ * through.
  */
 #include "ledger/budget.h"
 
@@ -11,7 +12,7 @@
 #include "ledger/event.h"
 #include "ledger/resume.h"
 
-#define NANO UINT64_C(1000000000)
+#define NANO    UINT64_C(1000000000)
 #define HOUR_US UINT64_C(3600000000)
 
 const char *budget_dollars(char *out, size_t size, uint64_t nano)
@@ -41,19 +42,21 @@ uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX], const struct campa
 	return caps[CAP_WALL_US] > used ? caps[CAP_WALL_US] - used : 0;
 }
 
-static bool check_experiments(uint64_t cap, const struct campaign *c, char *reason, size_t size)
+static bool check_experiments(uint64_t cap, const struct campaign *c, char *reason,
+			      size_t size)
 {
 	if (cap == CONFIG_UNLIMITED || c->experiments < cap)
 		return true;
 	snprintf(reason, size,
-		 "max_experiments %" PRIu64 " reached (%u used); raise caps.max_experiments or "
+		 "max_experiments %" PRIu64
+		 " reached (%u used); raise caps.max_experiments or "
 		 "give --max-experiments",
 		 cap, c->experiments);
 	return false;
 }
 
-static bool check_cost(uint64_t cap, const struct campaign *c, uint64_t call, char *reason,
-		       size_t size)
+static bool check_cost(uint64_t cap, const struct campaign *c, uint64_t call,
+		       char *reason, size_t size)
 {
 	char limit[40], used[40], next[40];
 	bool fits = c->cost_nano <= cap && call <= cap - c->cost_nano;
@@ -88,14 +91,15 @@ static bool check_hours(const uint64_t *caps, const struct campaign *c,
 			 limit, used);
 	else
 		snprintf(reason, size,
-			 "max_wall_clock_hours %s: %s used and a run takes about %s; raise "
-			 "caps.max_wall_clock_hours or give --max-hours",
+			 "max_wall_clock_hours %s: %s used and a run takes about %s; "
+			 "raise caps.max_wall_clock_hours or give --max-hours",
 			 limit, used, run);
 	return false;
 }
 
-enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX], const struct campaign *c,
-				 const struct budget_need *need, char *reason, size_t size)
+enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
+				 const struct campaign *c, const struct budget_need *need,
+				 char *reason, size_t size)
 {
 	if (!check_experiments(caps[CAP_EXPERIMENTS], c, reason, size))
 		return BUDGET_EXPERIMENTS;
@@ -108,20 +112,22 @@ enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX], const str
 
 int budget_log_header(struct buf *out)
 {
-	buf_puts(out, "time\texperiment\tkind\tusd\tcumulative_usd\ttokens_in\ttokens_out\t"
-		      "cumulative_hours\texperiments_used\n");
+	buf_puts(out,
+		 "time\texperiment\tkind\tusd\tcumulative_usd\ttokens_in\ttokens_out\t"
+		 "cumulative_hours\texperiments_used\n");
 	return out->failed ? -ENOMEM : 0;
 }
 
-static void log_row(struct buf *out, const struct journal_event *ev, const struct campaign *c,
-		    enum cost_kind what, uint64_t nano, uint64_t tokens_in, uint64_t tokens_out)
+static void log_row(struct buf *out, const struct journal_event *ev,
+		    const struct campaign *c, enum cost_kind what, uint64_t nano,
+		    uint64_t tokens_in, uint64_t tokens_out)
 {
 	bool in_hand = c->pending.stage != PENDING_NONE && c->pending.number > 0;
 	char usd[40], sum[40];
 
 	buf_printf(out,
-		   "%s\t%u\t%s\t%s%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 ".%06" PRIu64
-		   "\t%u\n",
+		   "%s\t%u\t%s\t%s%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
+		   ".%06" PRIu64 "\t%u\n",
 		   ev->time, ev->number, cost_name(what), what == COST_REFUND ? "-" : "",
 		   budget_dollars(usd, sizeof(usd), nano),
 		   budget_dollars(sum, sizeof(sum), c->cost_nano), tokens_in, tokens_out,
@@ -129,7 +135,8 @@ static void log_row(struct buf *out, const struct journal_event *ev, const struc
 		   c->experiments + in_hand);
 }
 
-int budget_log_row(struct buf *out, const struct journal_event *ev, const struct campaign *c)
+int budget_log_row(struct buf *out, const struct journal_event *ev,
+		   const struct campaign *c)
 {
 	switch (ev->kind) {
 	case JOURNAL_COST:

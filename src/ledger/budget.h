@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The three caps against what is used, in whole nano-dollars and microseconds, and budget.log.
+ * The three caps against what is used, in whole nano-dollars and microseconds, and
+ * budget.log.
  */
 
 #include "base/buf.h"
@@ -23,16 +24,18 @@ enum budget_verdict {
 struct budget_need {
 	uint64_t active_us; /* active time right now; 0 = what the journal has */
 	uint64_t run_us;    /* how long the next run may be expected to take */
-	uint64_t call_nano; /* the worst case of the next call; 0 for the built-in proposer */
+	uint64_t call_nano; /* the worst case of the next call; 0 of the built-in one */
 };
 
 /**
  * budget_check() - may the next proposal be asked for, or the next run start?
  * @caps:    config.caps: CONFIG_UNLIMITED where there is none
  * @need:    for a run that is pending the expectation is the same as for a new one
- * @reason:  of at least 300 bytes; where a cap forbids: which, what is used and how to extend
+ * @reason:  of at least 300 bytes; where a cap forbids: which, what is used and how to
+ * extend
  *
- * Hours forbid where less is left than the run is expected to take (and where none is left).
+ * Hours forbid where less is left than the run is expected to take (and where none is
+ * left).
  */
 enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
 				 const struct campaign *c, const struct budget_need *need,
@@ -54,8 +57,8 @@ int budget_log_header(struct buf *out);
  * @c:   the campaign after it
  *
  * COST adds its kind. OUTCOME and INTERRUPTED add "compute". Others add nothing. `usd` is
- * what the event says; the cumulative column is what counts against the cap after it, open
- * reservations included.
+ * what the event says; the cumulative column is what counts against the cap after it,
+ * open reservations included.
  */
 int budget_log_row(struct buf *out, const struct journal_event *ev,
 		   const struct campaign *c);

@@ -9,29 +9,35 @@
 
 #define CHUNK ((size_t)64 * 1024)
 
-static int enter(int parent, const char *name, bool create, int *ret_fd, struct sbx_err *err)
+static int enter(int parent, const char *name, bool create, int *ret_fd,
+		 struct sbx_err *err)
 {
 	cleanup_close int fd = -EBADF;
 	struct stat st;
 
 	if (create && mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-		return sbx_err_errno(err, -errno, "results", "cannot make the directory %s", name);
+		return sbx_err_errno(err, -errno, "results",
+				     "cannot make the directory %s", name);
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return sbx_err_set(err, -errno, "results",
-				   "%s is a link or no directory: remove it, results are only "
-				   "written to a directory of your own",
-				   name);
+		return sbx_err_set(
+			err, -errno, "results",
+			"%s is a link or no directory: remove it, results are only "
+			"written to a directory of your own",
+			name);
 	if (fd < 0)
-		return sbx_err_errno(err, -errno, "results", "cannot open the directory %s", name);
+		return sbx_err_errno(err, -errno, "results",
+				     "cannot open the directory %s", name);
 	if (fstat(fd, &st) < 0)
 		return sbx_err_errno(err, -errno, "results", "cannot look at %s", name);
 	if (st.st_uid != geteuid())
-		return sbx_err_set(err, -EPERM, "results",
-				   "the directory %s belongs to user %u, not to you: move it away",
-				   name, st.st_uid);
+		return sbx_err_set(
+			err, -EPERM, "results",
+			"the directory %s belongs to user %u, not to you: move it away",
+			name, st.st_uid);
 	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
-		return sbx_err_errno(err, -errno, "results", "cannot make %s private", name);
+		return sbx_err_errno(err, -errno, "results", "cannot make %s private",
+				     name);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -53,9 +59,10 @@ int derived_dir_open(const char *workdir, const char *tag, bool create, int *ret
 
 static int failed(const struct derived *d, int r, struct sbx_err *err)
 {
-	return sbx_err_errno(err, r, "results",
-			     "cannot write %s (it can be made again from the journal at any time)",
-			     d->name);
+	return sbx_err_errno(
+		err, r, "results",
+		"cannot write %s (it can be made again from the journal at any time)",
+		d->name);
 }
 
 /* A file we may compare with and append to: plain, ours, and reached by one name only. */
@@ -74,7 +81,8 @@ static char *new_name(const struct derived *d)
 
 static int flush(struct derived *d)
 {
-	int r = d->out.failed ? -ENOMEM : fd_write_all(d->new_fd, d->out.data, d->out.len);
+	int r = d->out.failed ? -ENOMEM
+			      : fd_write_all(d->new_fd, d->out.data, d->out.len);
 
 	buf_clear(&d->out);
 	return r;
@@ -145,7 +153,9 @@ static ssize_t read_ahead(struct derived *d, size_t n)
 	cleanup_free char *chunk = NULL;
 	ssize_t got;
 
-	while (d->in.len < n) {
+	while (d->in.len - d->in_pos < n) {
+		buf_drop(&d->in, d->in_pos);
+		d->in_pos = 0;
 		chunk = chunk ? chunk : malloc(CHUNK);
 		if (!chunk)
 			return -ENOMEM;
@@ -158,7 +168,7 @@ static ssize_t read_ahead(struct derived *d, size_t n)
 		if (d->in.failed)
 			return -ENOMEM;
 	}
-	return (ssize_t)d->in.len;
+	return (ssize_t)(d->in.len - d->in_pos);
 }
 
 static int append(struct derived *d, const char *line, size_t n)
@@ -186,8 +196,8 @@ int derived_line(struct derived *d, const char *line, size_t n, struct sbx_err *
 		if (there < 0)
 			return sbx_err_errno(err, (int)there, "results", "cannot read %s",
 					     d->name);
-		if ((size_t)there >= n && memcmp(d->in.data, line, n) == 0) {
-			buf_drop(&d->in, n);
+		if ((size_t)there >= n && memcmp(d->in.data + d->in_pos, line, n) == 0) {
+			d->in_pos += n;
 			d->good += (off_t)n;
 			return 0;
 		}
@@ -228,7 +238,8 @@ int derived_settle(struct derived *d, struct sbx_err *err)
 	if (d->mode == DERIVED_CHECK) {
 		left = read_ahead(d, 1);
 		if (left < 0)
-			return sbx_err_errno(err, (int)left, "results", "cannot read %s", d->name);
+			return sbx_err_errno(err, (int)left, "results", "cannot read %s",
+					     d->name);
 		if (left > 0)
 			r = start_rebuild(d);
 	}

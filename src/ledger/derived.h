@@ -3,9 +3,10 @@
 
 /*
  * A file that can be made again from the journal. While the journal is read, each line it
- * should have is compared with the line it has; from the first difference on (a missing file
- * and a torn line are differences) the file is written anew beside the old one and put in its
- * place at the end. So one pass checks everything, repairs it and needs no memory.
+ * should have is compared with the line it has; from the first difference on (a missing
+ * file and a torn line are differences) the file is written anew beside the old one and
+ * put in its place at the end. So one pass checks everything, repairs it and needs no
+ * memory.
  */
 
 #include <sys/types.h>
@@ -23,11 +24,15 @@ struct derived {
 	int new_fd;       /* REBUILD */
 	off_t good;       /* bytes known to be right */
 	struct buf in;    /* CHECK: read ahead */
+	size_t in_pos;    /* compared up to here */
 	struct buf out;   /* REBUILD: not yet written */
 	bool rebuilt;     /* the file was missing or wrong, and was made again */
 };
 
-#define DERIVED_INIT { .fd = -EBADF, .new_fd = -EBADF }
+#define DERIVED_INIT                           \
+	{                                      \
+		.fd = -EBADF, .new_fd = -EBADF \
+	}
 
 /**
  * derived_dir_open() - <workdir>/.autoexp/<tag>, owner-only
@@ -42,7 +47,7 @@ int derived_dir_open(const char *workdir, const char *tag, bool create, int *ret
 /* Begin the comparison. @dir_fd and @name are borrowed until derived_done(). */
 int derived_begin(struct derived *d, int dir_fd, const char *name, struct sbx_err *err);
 
-/* The next line the file must have, with its newline. Appends it once derived_settle() ran. */
+/* The next line the file must have, with its newline. Appended once it is settled. */
 int derived_line(struct derived *d, const char *line, size_t n, struct sbx_err *err);
 
 /* All lines were given: what is left over is cut, a new file takes its place. */

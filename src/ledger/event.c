@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names here are the file format. Text comes from proposers and harnesses: it is repaired
- * and cut before it is written, for a line that cannot be read back is worse than a shortened
- * description. Whatever is read was checked against its checksum first, so a value out of
- * range means a newer version or a bug of ours, not damage, and is refused.
+ * The names here are the file format. Text comes from proposers and harnesses: it is
+ * repaired and cut before it is written, for a line that cannot be read back is worse
+ * than a shortened description. Whatever is read was checked against its checksum first,
+ * so a value out of range means a newer version or a bug of ours, not damage, and is
+ * refused. Writing goes through jansson; reading does not, see flat.h.
  */
 #include "ledger/event.h"
 
 #include <limits.h>
 #include <math.h>
 
+#include "base/json.h"
+#include "base/parse.h"
 #include "base/table.h"
 #include "ledger/text.h"
 
@@ -46,7 +49,8 @@ static bool is_hex(const char *s, size_t n)
 	return strlen(s) == n && strspn(s, "0123456789abcdef") == n;
 }
 
-/* Encoding. A member that cannot be made is NULL, which fails the json_pack() it is part of. */
+/* Encoding. A member that cannot be made is NULL, which fails the json_pack() it is part
+ * of. */
 
 static json_t *text(const char *s, size_t max)
 {
@@ -108,12 +112,13 @@ static json_t *pack_outcome(const struct journal_event *ev)
 	const struct outcome *o = &ev->outcome.outcome;
 
 	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "verdict",
-			 verdict_name(o->verdict), "reason", text(o->reason, JOURNAL_TEXT_MAX),
-			 "metrics", numbers(o->metrics, ev->outcome.n_metrics), "wall_us",
+			 verdict_name(o->verdict), "reason",
+			 text(o->reason, JOURNAL_TEXT_MAX), "metrics",
+			 numbers(o->metrics, ev->outcome.n_metrics), "wall_us",
 			 number(o->wall_us), "cpu_us", number(o->cpu_us), "peak_bytes",
-			 number(o->memory_peak_bytes), "exit_code", o->exit_code, "signal",
-			 o->signal, "active_us", number(ev->outcome.active_us), "compute_nano",
-			 number(ev->outcome.compute_nano));
+			 number(o->memory_peak_bytes), "exit_code", o->exit_code,
+			 "signal", o->signal, "active_us", number(ev->outcome.active_us),
+			 "compute_nano", number(ev->outcome.compute_nano));
 }
 
 static json_t *pack_decide(const struct journal_event *ev)
@@ -127,9 +132,10 @@ static json_t *pack_decide(const struct journal_event *ev)
 
 static json_t *pack_cost(const struct journal_event *ev)
 {
-	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "what", cost_names[ev->cost.what], "call",
-			 number(ev->cost.call), "nano", number(ev->cost.nano), "tokens_in",
-			 number(ev->cost.tokens_in), "tokens_out", number(ev->cost.tokens_out));
+	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "what", cost_names[ev->cost.what],
+			 "call", number(ev->cost.call), "nano", number(ev->cost.nano),
+			 "tokens_in", number(ev->cost.tokens_in), "tokens_out",
+			 number(ev->cost.tokens_out));
 }
 
 static json_t *pack(const struct journal_event *ev)
@@ -139,14 +145,14 @@ static json_t *pack(const struct journal_event *ev)
 		return pack_create(ev);
 	case JOURNAL_PROPOSE:
 		return json_pack("{s:o,s:o,s:o}", "description",
-				 text(ev->propose.description, JOURNAL_TEXT_MAX), "content",
-				 exact(ev->propose.content, JOURNAL_ID_MAX), "proposer",
-				 text(ev->propose.proposer, JOURNAL_ID_MAX));
+				 text(ev->propose.description, JOURNAL_TEXT_MAX),
+				 "content", exact(ev->propose.content, JOURNAL_ID_MAX),
+				 "proposer", text(ev->propose.proposer, JOURNAL_ID_MAX));
 	case JOURNAL_COMMIT:
 		return json_pack("{s:o}", "commit", commit_hex(ev->commit.commit));
 	case JOURNAL_RUN:
-		return json_pack("{s:o,s:o,s:o}", "attempt", number(ev->run.attempt), "boot_id",
-				 exact(ev->run.boot_id, JOURNAL_ID_MAX), "pid",
+		return json_pack("{s:o,s:o,s:o}", "attempt", number(ev->run.attempt),
+				 "boot_id", exact(ev->run.boot_id, JOURNAL_ID_MAX), "pid",
 				 number((uint64_t)ev->run.pid));
 	case JOURNAL_OUTCOME:
 		return pack_outcome(ev);
@@ -157,15 +163,16 @@ static json_t *pack(const struct journal_event *ev)
 	case JOURNAL_INTERRUPTED:
 		return json_pack("{s:o,s:o,s:o,s:o}", "attempt",
 				 number(ev->interrupted.attempt), "reason",
-				 text(ev->interrupted.reason, JOURNAL_TEXT_MAX), "active_us",
-				 number(ev->interrupted.active_us), "compute_nano",
-				 number(ev->interrupted.compute_nano));
+				 text(ev->interrupted.reason, JOURNAL_TEXT_MAX),
+				 "active_us", number(ev->interrupted.active_us),
+				 "compute_nano", number(ev->interrupted.compute_nano));
 	case JOURNAL_COST:
 		return pack_cost(ev);
 	case JOURNAL_HOURS:
 		return json_pack("{s:o}", "active_us", number(ev->hours.active_us));
 	case JOURNAL_STOP:
-		return json_pack("{s:o}", "reason", text(ev->stop.reason, JOURNAL_TEXT_MAX));
+		return json_pack("{s:o}", "reason",
+				 text(ev->stop.reason, JOURNAL_TEXT_MAX));
 	case _JOURNAL_KIND_MAX:
 		break;
 	}
@@ -184,7 +191,8 @@ int event_encode(const struct journal_event *ev, struct buf *out, struct sbx_err
 		return sbx_err_set(err, -EINVAL, "journal",
 				   "a \"%s\" event holds a value that cannot be recorded",
 				   kind_names[ev->kind]);
-	if (has_number(ev->kind) && json_object_set_new(head, "n", number(ev->number)) < 0)
+	if (has_number(ev->kind) &&
+	    json_object_set_new(head, "n", number(ev->number)) < 0)
 		return sbx_err_oom(err, "journal");
 	if (json_object_update(head, body) < 0)
 		return sbx_err_oom(err, "journal");
@@ -197,20 +205,31 @@ int event_encode(const struct journal_event *ev, struct buf *out, struct sbx_err
 
 /* Decoding. The first failure latches, so that a struct can be read member by member. */
 struct reader {
-	const json_t *obj;
+	const struct flat *flat;
 	struct sbx_err *err;
 	int r;
 };
 
+static const struct flat_value *get(struct reader *rd, const char *key,
+				    enum flat_type type, const char *what)
+{
+	const struct flat_value *v = rd->r == 0 ? flat_get(rd->flat, key) : NULL;
+
+	if (rd->r == 0 && (!v || v->type != type))
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is %s", key,
+				    v ? what : "missing");
+	return rd->r == 0 ? v : NULL;
+}
+
 static uint64_t get_number(struct reader *rd, const char *key, uint64_t max)
 {
-	uint64_t v = 0;
+	const struct flat_value *v = get(rd, key, FLAT_NUMBER, "no number");
+	uint64_t n = 0;
 
-	if (rd->r == 0)
-		rd->r = json_get_u64(rd->obj, key, &v, rd->err);
-	if (rd->r == 0 && v > max)
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is too large", key);
-	return rd->r == 0 ? v : 0;
+	if (v && (parse_u64(v->text, &n) < 0 || n > max))
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal",
+				    "\"%s\" is no whole number in range", key);
+	return rd->r == 0 ? n : 0;
 }
 
 static unsigned get_unsigned(struct reader *rd, const char *key)
@@ -220,23 +239,24 @@ static unsigned get_unsigned(struct reader *rd, const char *key)
 
 static int get_signed(struct reader *rd, const char *key)
 {
-	const json_t *v = json_object_get(rd->obj, key);
-	json_int_t i = json_integer_value(v);
+	const struct flat_value *v = get(rd, key, FLAT_NUMBER, "no number");
+	bool minus = v && *v->text == '-';
+	uint64_t n = 0;
 
-	if (rd->r == 0 && (!json_is_integer(v) || i < INT_MIN || i > INT_MAX))
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is no number", key);
-	return rd->r == 0 ? (int)i : 0;
+	if (v && (parse_u64(v->text + minus, &n) < 0 || n > INT_MAX))
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal",
+				    "\"%s\" is no whole number in range", key);
+	return rd->r < 0 ? 0 : minus ? -(int)n : (int)n;
 }
 
 static const char *get_text(struct reader *rd, const char *key, size_t max)
 {
-	const char *s = "";
+	const struct flat_value *v = get(rd, key, FLAT_STRING, "no text");
 
-	if (rd->r == 0)
-		rd->r = json_get_str(rd->obj, key, &s, rd->err);
-	if (rd->r == 0 && strlen(s) > max)
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is too long", key);
-	return rd->r == 0 ? s : "";
+	if (v && strlen(v->text) > max)
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is too long",
+				    key);
+	return rd->r == 0 ? v->text : "";
 }
 
 static const char *get_commit(struct reader *rd, const char *key)
@@ -244,7 +264,8 @@ static const char *get_commit(struct reader *rd, const char *key)
 	const char *s = get_text(rd, key, COMMIT_HEX);
 
 	if (rd->r == 0 && !is_hex(s, COMMIT_HEX))
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is no commit", key);
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is no commit",
+				    key);
 	return s;
 }
 
@@ -257,50 +278,44 @@ static int get_name(struct reader *rd, const char *key, int (*find)(const char *
 		v = find(s);
 	if (v < 0)
 		rd->r = sbx_err_set(rd->err, -EPROTONOSUPPORT, "journal",
-				    "%s \"%s\" is not known: a newer autoexp wrote it", key, s);
+				    "%s \"%s\" is not known: a newer autoexp wrote it",
+				    key, s);
 	return rd->r == 0 ? v : 0;
 }
 
-static const json_t *get_list(struct reader *rd, const char *key)
+/* The items follow their list. */
+static const struct flat_value *get_list(struct reader *rd, const char *key)
 {
-	const json_t *list = json_object_get(rd->obj, key);
+	const struct flat_value *v = get(rd, key, FLAT_LIST, "no list");
 
-	if (rd->r == 0 && (!json_is_array(list) || json_array_size(list) > METRICS_MAX))
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is no list of at most %d",
-				    key, METRICS_MAX);
-	return list;
+	if (v && v->n > METRICS_MAX)
+		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal",
+				    "\"%s\" has more than %d items", key, METRICS_MAX);
+	return rd->r == 0 ? v : NULL;
 }
 
 static unsigned get_numbers(struct reader *rd, const char *key, double *ret)
 {
-	const json_t *list = get_list(rd, key), *item;
-	size_t i;
+	const struct flat_value *list = get_list(rd, key);
 
-	if (rd->r < 0)
-		return 0;
-	json_array_foreach(list, i, item) {
-		if (!json_is_number(item))
+	for (unsigned i = 0; list && i < list->n; i++)
+		if (parse_finite(list[1 + i].text, &ret[i]) < 0)
 			rd->r = sbx_err_set(rd->err, -EBADMSG, "journal",
 					    "\"%s\" holds no numbers", key);
-		ret[i] = json_number_value(item);
-	}
-	return (unsigned)i;
+	return rd->r == 0 ? list->n : 0;
 }
 
 static unsigned get_strings(struct reader *rd, const char *key, const char **ret)
 {
-	const json_t *list = get_list(rd, key), *item;
-	size_t i;
+	const struct flat_value *list = get_list(rd, key);
 
-	if (rd->r < 0)
-		return 0;
-	json_array_foreach(list, i, item) {
-		ret[i] = json_string_value(item);
-		if (!ret[i] || strlen(ret[i]) > JOURNAL_ID_MAX)
-			rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" holds no names",
-					    key);
+	for (unsigned i = 0; list && i < list->n; i++) {
+		ret[i] = list[1 + i].text;
+		if (list[1 + i].type != FLAT_STRING || strlen(ret[i]) > JOURNAL_ID_MAX)
+			rd->r = sbx_err_set(rd->err, -EBADMSG, "journal",
+					    "\"%s\" holds no names", key);
 	}
-	return (unsigned)i;
+	return rd->r == 0 ? list->n : 0;
 }
 
 static int find_cost(const char *name)
@@ -318,10 +333,11 @@ static void read_create(struct reader *rd, struct journal_event *ev)
 	uint64_t format = get_number(rd, "format", INT64_MAX);
 
 	if (rd->r == 0 && format != JOURNAL_FORMAT)
-		rd->r = sbx_err_set(rd->err, -EPROTONOSUPPORT, "journal",
-				    "format %llu was written by another version of autoexp; this "
-				    "one knows format %d",
-				    (unsigned long long)format, JOURNAL_FORMAT);
+		rd->r = sbx_err_set(
+			rd->err, -EPROTONOSUPPORT, "journal",
+			"format %llu was written by another version of autoexp; this "
+			"one knows format %d",
+			(unsigned long long)format, JOURNAL_FORMAT);
 	ev->create.tag = get_text(rd, "tag", JOURNAL_ID_MAX);
 	ev->create.base = get_commit(rd, "base");
 	ev->create.target = get_text(rd, "target", JOURNAL_PATH_MAX);
@@ -408,33 +424,29 @@ static void read_body(struct reader *rd, struct journal_event *ev)
 	}
 }
 
-int event_decode(const char *line, size_t n, struct event_doc *ret, struct sbx_err *err)
+int event_decode(const char *line, size_t n, struct event_doc *doc, struct sbx_err *err)
 {
-	struct event_doc d = { 0 };
-	struct reader rd = { .err = err };
+	struct reader rd = { .flat = &doc->flat, .err = err };
+	struct journal_event *ev = &doc->ev;
 	const char *time;
 
-	rd.r = json_parse(line, n, "the event", &d.json, err);
+	rd.r = flat_parse(&doc->flat, line, n);
 	if (rd.r < 0)
-		return rd.r;
-	rd.obj = d.json;
-	d.ev.kind = (enum journal_kind)get_name(&rd, "event", find_kind);
-	d.ev.seq = get_number(&rd, "seq", INT64_MAX);
-	time = get_text(&rd, "t", sizeof(d.ev.time) - 1);
-	memcpy(d.ev.time, time, strlen(time) + 1);
-	if (rd.r == 0 && has_number(d.ev.kind))
-		d.ev.number = get_unsigned(&rd, "n");
-	read_body(&rd, &d.ev);
-	if (rd.r < 0) {
-		event_doc_done(&d);
-		return rd.r;
-	}
-	*ret = d;
-	return 0;
+		return sbx_err_set(err, rd.r, "journal",
+				   rd.r == -ENOMEM ? "out of memory"
+						   : "this is no event");
+	memset(ev, 0, sizeof(*ev));
+	ev->kind = (enum journal_kind)get_name(&rd, "event", find_kind);
+	ev->seq = get_number(&rd, "seq", INT64_MAX);
+	time = get_text(&rd, "t", sizeof(ev->time) - 1);
+	memcpy(ev->time, time, strlen(time) + 1);
+	if (has_number(ev->kind))
+		ev->number = get_unsigned(&rd, "n");
+	read_body(&rd, ev);
+	return rd.r;
 }
 
 void event_doc_done(struct event_doc *d)
 {
-	json_decref(d->json);
-	d->json = NULL;
+	flat_done(&d->flat);
 }

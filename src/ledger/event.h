@@ -2,16 +2,17 @@
 #pragma once
 
 /*
- * One event as JSON text and back. Keys are only ever added; what a key means never changes.
+ * One event as JSON text and back. Keys are only ever added; what a key means never
+ * changes.
  */
 
 #include "base/buf.h"
-#include "base/json.h"
+#include "ledger/flat.h"
 #include "ledger/journal.h"
 
-/* An event as read, and what its strings are borrowed from. */
+/* An event as read, and what its strings are borrowed from. All-zero is empty. */
 struct event_doc {
-	json_t *json;
+	struct flat flat;
 	struct journal_event ev;
 };
 
@@ -30,8 +31,8 @@ int event_encode(const struct journal_event *ev, struct buf *out, struct sbx_err
 
 /**
  * event_decode() - the event of a line
- * @ret:  freed by event_doc_done()
+ * @doc:  filled anew with every call, its memory is used again; freed by event_doc_done()
  *
  * Return: 0; -EPROTONOSUPPORT where a newer version wrote it; -EBADMSG; -ENOMEM
  */
-int event_decode(const char *text, size_t n, struct event_doc *ret, struct sbx_err *err);
+int event_decode(const char *text, size_t n, struct event_doc *doc, struct sbx_err *err);

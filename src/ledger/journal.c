@@ -4,21 +4,21 @@
  *
  *	{"seq":7,"t":"...","event":"run",...,"sum":"0123456789abcdef"}\n
  *
- * The sum is a 64-bit FNV-1a over the bytes before `,"sum"`, begun with the sum of the line
- * before. Each step of it is a bijection, so one changed byte always changes the sum; chained,
- * a line that is missing, doubled or moved is found as well. It finds damage, not forgery:
- * who can write the file can also compute sums.
+ * The sum is a 64-bit FNV-1a over the bytes before `,"sum"`, begun with the sum of the
+ *line before. Each step of it is a bijection, so one changed byte always changes the sum;
+ *chained, a line that is missing, doubled or moved is found as well. It finds damage, not
+ *forgery: who can write the file can also compute sums.
  *
- * Order on disk: the first line appears with its file, by rename, and the directory is synced
- * behind it. Every further append is one write() to the end and one fdatasync(); only then
- * does the caller do what the event announced. So a crash can leave nothing worse than a last
- * line that is incomplete, whose effect never began: it is cut. Anything else that is wrong
- * is damage, and refused: guessing would lose experiments or money.
+ * Order on disk: the first line appears with its file, by rename, and the directory is
+ *synced behind it. Every further append is one write() to the end and one fdatasync();
+ *only then does the caller do what the event announced. So a crash can leave nothing
+ *worse than a last line that is incomplete, whose effect never began: it is cut. Anything
+ *else that is wrong is damage, and refused: guessing would lose experiments or money.
  *
  *	tail of the file                     is
  *	no newline, sum missing              torn: cut
- *	newline, sum wrong, nothing behind   torn (blocks that never reached the disk): cut
- *	a whole sum inside the line          two lines whose newline was damaged: refused
+ *	newline, sum wrong, nothing behind   torn (blocks that never reached the disk):
+ *cut a whole sum inside the line          two lines whose newline was damaged: refused
  *	wrong sum, more lines behind         refused
  */
 #include "ledger/journal.h"
@@ -30,22 +30,25 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "ledger/event.h"
+#include "ledger/lines.h"
 
-#define LINE_MAX_BYTES ((size_t)64 * 1024)
-#define CHUNK ((size_t)256 * 1024)
-#define SUM_KEY ",\"sum\":\""
+#define SUM_KEY    ",\"sum\":\""
 #define SUM_DIGITS 16
-#define SUM_TAIL (sizeof(SUM_KEY) - 1 + SUM_DIGITS + 2) /* with "} */
-#define FNV_BASIS 0xcbf29ce484222325ULL
-#define FNV_PRIME 0x100000001b3ULL
+#define SUM_TAIL   (sizeof(SUM_KEY) - 1 + SUM_DIGITS + 2) /* with "} */
+#define FNV_BASIS  0xcbf29ce484222325ULL
+#define FNV_PRIME  0x100000001b3ULL
 
 struct chain {
 	uint64_t sum; /* of the last good line */
 	uint64_t seq;
 };
 
-#define CHAIN_INIT { .sum = FNV_BASIS }
+#define CHAIN_INIT               \
+	{                        \
+		.sum = FNV_BASIS \
+	}
 
 struct journal {
 	int fd;
@@ -82,12 +85,14 @@ static int check_dir(int fd, const char *name, struct sbx_err *err)
 	if (fstat(fd, &st) < 0)
 		return sbx_err_errno(err, -errno, "journal", "cannot look at %s", name);
 	if (st.st_uid != geteuid())
-		return sbx_err_set(err, -EPERM, "journal",
-				   "%s belongs to user %u, not to you: it cannot be trusted with "
-				   "the record of a campaign",
-				   name, st.st_uid);
+		return sbx_err_set(
+			err, -EPERM, "journal",
+			"%s belongs to user %u, not to you: it cannot be trusted with "
+			"the record of a campaign",
+			name, st.st_uid);
 	if ((st.st_mode & 077) && fchmod(fd, 0700) < 0)
-		return sbx_err_errno(err, -errno, "journal", "cannot make %s private", name);
+		return sbx_err_errno(err, -errno, "journal", "cannot make %s private",
+				     name);
 	return 0;
 }
 
@@ -99,13 +104,16 @@ static int enter_dir(int parent, const char *name, bool create, int *ret_fd,
 
 	if (create && mkdirat(parent, name, 0700) == 0) {
 		if (fsync(parent) < 0)
-			return sbx_err_errno(err, -errno, "journal", "cannot sync %s", name);
+			return sbx_err_errno(err, -errno, "journal", "cannot sync %s",
+					     name);
 	} else if (create && errno != EEXIST) {
-		return sbx_err_errno(err, -errno, "journal", "cannot make the directory %s", name);
+		return sbx_err_errno(err, -errno, "journal",
+				     "cannot make the directory %s", name);
 	}
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return sbx_err_errno(err, -errno, "journal", "cannot open the directory %s", name);
+		return sbx_err_errno(err, -errno, "journal",
+				     "cannot open the directory %s", name);
 	r = check_dir(fd, name, err);
 	if (r < 0)
 		return r;
@@ -120,90 +128,19 @@ int journal_dir_open(const char *common_dir, const char *tag, bool create, int *
 	int r;
 
 	if (!*tag || *tag == '.' || strchr(tag, '/'))
-		return sbx_err_set(err, -EINVAL, "journal", "\"%s\" cannot name a campaign", tag);
+		return sbx_err_set(err, -EINVAL, "journal",
+				   "\"%s\" cannot name a campaign", tag);
 	top = open(common_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
-		return sbx_err_errno(err, -errno, "journal", "cannot open %s", common_dir);
+		return sbx_err_errno(err, -errno, "journal", "cannot open %s",
+				     common_dir);
 	r = enter_dir(top, "autoexp", create, &all, err);
 	if (r == 0)
 		r = enter_dir(all, tag, create, ret_fd, err);
 	return r < 0 ? sbx_err_wrap(err, r, "in %s", common_dir) : 0;
 }
 
-/* Reading, one line at a time. */
-
-struct lines {
-	int fd;
-	struct buf buf;
-	size_t pos;      /* of the next line in buf */
-	uint64_t offset; /* of the next line in the file */
-	bool eof;
-};
-
-static int fill(struct lines *in)
-{
-	char *room;
-	ssize_t n;
-
-	buf_drop(&in->buf, in->pos);
-	in->pos = 0;
-	room = malloc(CHUNK);
-	if (!room)
-		return -ENOMEM;
-	do
-		n = read(in->fd, room, CHUNK);
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		n = -errno;
-	} else {
-		buf_add(&in->buf, room, (size_t)n);
-		in->eof = n == 0;
-	}
-	free(room);
-	return n < 0 ? (int)n : in->buf.failed ? -ENOMEM : 0;
-}
-
-/*
- * The next line without its newline, valid until the next call. @ret_ended tells whether it
- * had one. Return: 1; 0 at the end; -EMSGSIZE for a line longer than any of ours
- */
-static int next_line(struct lines *in, const char **ret, size_t *ret_n, bool *ret_ended)
-{
-	const char *start, *nl;
-	size_t left;
-	int r;
-
-	for (;;) {
-		start = buf_str(&in->buf) + in->pos;
-		left = in->buf.len - in->pos;
-		nl = left ? memchr(start, '\n', left) : NULL;
-		if (nl || in->eof)
-			break;
-		if (left > LINE_MAX_BYTES)
-			return -EMSGSIZE;
-		r = fill(in);
-		if (r < 0)
-			return r;
-	}
-	if (!left)
-		return 0;
-	*ret = start;
-	*ret_n = nl ? (size_t)(nl - start) : left;
-	*ret_ended = nl;
-	in->pos += *ret_n + (nl ? 1 : 0);
-	in->offset += *ret_n + (nl ? 1 : 0);
-	return *ret_n > LINE_MAX_BYTES ? -EMSGSIZE : 1;
-}
-
-static int at_end(struct lines *in, bool *ret)
-{
-	int r = 0;
-
-	if (in->pos == in->buf.len && !in->eof)
-		r = fill(in);
-	*ret = in->pos == in->buf.len;
-	return r;
-}
+/* Reading. */
 
 static bool sum_at(const char *p)
 {
@@ -212,7 +149,8 @@ static bool sum_at(const char *p)
 	       strncmp(p + SUM_TAIL - 2, "\"}", 2) == 0;
 }
 
-static bool line_is_good(const struct chain *c, const char *line, size_t n, uint64_t *ret_sum)
+static bool line_is_good(const struct chain *c, const char *line, size_t n,
+			 uint64_t *ret_sum)
 {
 	char digits[SUM_DIGITS + 1];
 
@@ -234,14 +172,16 @@ static bool holds_whole_line(const char *line, size_t n)
 
 static int damaged(struct sbx_err *err, const char *path, uint64_t line)
 {
-	return sbx_err_set(err, -EBADMSG, "journal",
-			   "%s line %" PRIu64 " is damaged, and nothing was changed: restore the "
-			   "file from a backup, or keep the %" PRIu64 " lines before it (head -n) "
-			   "and lose the later experiments",
-			   path, line, line - 1);
+	return sbx_err_set(
+		err, -EBADMSG, "journal",
+		"%s line %" PRIu64 " is damaged, and nothing was changed: restore the "
+		"file from a backup, or keep the %" PRIu64 " lines before it (head -n) "
+		"and lose the later experiments",
+		path, line, line - 1);
 }
 
-/* The sum of a format we do not know may be made differently, so look before judging it. */
+/* The sum of a format we do not know may be made differently, so look before judging it.
+ */
 static int check_format(const char *line, size_t n, const char *path, struct sbx_err *err)
 {
 	cleanup_json json_t *doc = NULL;
@@ -250,42 +190,44 @@ static int check_format(const char *line, size_t n, const char *path, struct sbx
 	if (json_parse(line, n, path, &doc, NULL) < 0 ||
 	    json_get_u64(doc, "format", &format, NULL) < 0 || format == JOURNAL_FORMAT)
 		return 0;
-	return sbx_err_set(err, -EPROTONOSUPPORT, "journal",
-			   "%s line 1: format %" PRIu64 " was written by another version of "
-			   "autoexp, this one knows format %d: use that version, or another tag",
-			   path, format, JOURNAL_FORMAT);
+	return sbx_err_set(
+		err, -EPROTONOSUPPORT, "journal",
+		"%s line 1: format %" PRIu64 " was written by another version of "
+		"autoexp, this one knows format %d: use that version, or another tag",
+		path, format, JOURNAL_FORMAT);
 }
 
-static int deliver(const char *line, size_t n, struct chain *chain, journal_event_fn fn,
-		   void *user, struct sbx_err *err)
+static int deliver(struct event_doc *doc, const char *line, size_t n, struct chain *chain,
+		   journal_event_fn fn, void *user, struct sbx_err *err)
 {
-	__attribute__((__cleanup__(event_doc_done))) struct event_doc doc = { 0 };
 	int r;
 
-	r = event_decode(line, n, &doc, err);
+	r = event_decode(line, n, doc, err);
 	if (r < 0)
 		return r;
-	if (doc.ev.seq != ++chain->seq)
+	if (doc->ev.seq != ++chain->seq)
 		return sbx_err_set(err, -EBADMSG, "journal",
-				   "sequence number %" PRIu64 " where %" PRIu64 " belongs",
-				   doc.ev.seq, chain->seq);
-	if ((doc.ev.kind == JOURNAL_CREATE) != (chain->seq == 1))
+				   "sequence number %" PRIu64 " where %" PRIu64
+				   " belongs",
+				   doc->ev.seq, chain->seq);
+	if ((doc->ev.kind == JOURNAL_CREATE) != (chain->seq == 1))
 		return sbx_err_set(err, -EBADMSG, "journal",
 				   "\"create\" must be the first event and only that");
-	return fn ? fn(&doc.ev, user, err) : 0;
+	return fn ? fn(&doc->ev, user, err) : 0;
 }
 
 static void note_torn(struct journal_info *info, uint64_t end, const char *path)
 {
 	info->torn = end - info->bytes;
 	snprintf(info->notice, sizeof(info->notice),
-		 "%s line %" PRIu64 " was cut short by a crash (%" PRIu64 " bytes) and is "
+		 "%s line %" PRIu64 " was cut short by a crash (%" PRIu64
+		 " bytes) and is "
 		 "dropped; what it announced had not begun",
 		 path, info->lines + 1, info->torn);
 }
 
-static int bad_line(struct lines *in, const char *line, size_t n, struct journal_info *info,
-		    const char *path, struct sbx_err *err)
+static int bad_line(struct lines *in, const char *line, size_t n,
+		    struct journal_info *info, const char *path, struct sbx_err *err)
 {
 	uint64_t end = in->offset;
 	bool merged = holds_whole_line(line, n), last;
@@ -294,7 +236,7 @@ static int bad_line(struct lines *in, const char *line, size_t n, struct journal
 	r = info->lines == 0 ? check_format(line, n, path, err) : 0;
 	if (r < 0)
 		return r;
-	r = at_end(in, &last);
+	r = lines_at_end(in, &last);
 	if (r < 0)
 		return sbx_err_errno(err, r, "journal", "cannot read %s", path);
 	if (info->lines == 0 || merged || !last)
@@ -306,36 +248,39 @@ static int bad_line(struct lines *in, const char *line, size_t n, struct journal
 static int scan(int fd, const char *path, journal_event_fn fn, void *user,
 		struct chain *chain, struct journal_info *info, struct sbx_err *err)
 {
-	cleanup_buf struct buf copy = BUF_INIT;
 	struct lines in = { .fd = fd };
+	struct event_doc doc = { 0 };
 	const char *line;
 	bool ended;
 	uint64_t sum;
 	size_t n;
 	int r;
 
-	while ((r = next_line(&in, &line, &n, &ended)) > 0) {
+	while ((r = lines_next(&in, &line, &n, &ended)) > 0) {
 		if (!ended || !line_is_good(chain, line, n, &sum)) {
 			r = bad_line(&in, line, n, info, path, err);
 			break;
 		}
-		r = deliver(line, n, chain, fn, user, err);
+		r = deliver(&doc, line, n, chain, fn, user, err);
 		if (r < 0) {
-			r = sbx_err_wrap(err, r, "%s line %" PRIu64, path, info->lines + 1);
+			r = sbx_err_wrap(err, r, "%s line %" PRIu64, path,
+					 info->lines + 1);
 			break;
 		}
 		chain->sum = sum;
 		info->lines++;
 		info->bytes = in.offset;
 	}
-	buf_done(&in.buf);
+	lines_done(&in);
+	event_doc_done(&doc);
 	if (r == -EMSGSIZE)
 		return damaged(err, path, info->lines + 1);
 	if (r == 0 && info->lines == 0)
-		return sbx_err_set(err, -EBADMSG, "journal",
-				   "%s is empty: restore it from a backup, or remove it if no "
-				   "experiment was made under this tag",
-				   path);
+		return sbx_err_set(
+			err, -EBADMSG, "journal",
+			"%s is empty: restore it from a backup, or remove it if no "
+			"experiment was made under this tag",
+			path);
 	return r < 0 ? sbx_err_errno(err, r, "journal", "cannot read %s", path) : 0;
 }
 
@@ -381,7 +326,8 @@ int journal_exists(int dir_fd, bool *ret, struct sbx_err *err)
 
 	*ret = fstatat(dir_fd, JOURNAL_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (!*ret && errno != ENOENT)
-		return sbx_err_errno(err, -errno, "journal", "cannot look for the journal");
+		return sbx_err_errno(err, -errno, "journal",
+				     "cannot look for the journal");
 	return 0;
 }
 
@@ -423,8 +369,8 @@ int journal_open(int dir_fd, journal_event_fn fn, void *user, struct journal **r
 		return r;
 	j->size = (off_t)info.bytes;
 	if (info.torn && (ftruncate(j->fd, j->size) < 0 || fdatasync(j->fd) < 0))
-		return sbx_err_errno(err, -errno, "journal", "cannot cut the torn end of %s",
-				     j->path);
+		return sbx_err_errno(err, -errno, "journal",
+				     "cannot cut the torn end of %s", j->path);
 	if (ret_info)
 		*ret_info = info;
 	*ret = TAKE_PTR(j);
@@ -459,7 +405,7 @@ static int format_events(struct journal_event *ev, size_t n, struct chain *chain
 		r = event_encode(&ev[i], out, err);
 		if (r < 0)
 			return r;
-		assert(out->len - start < LINE_MAX_BYTES);
+		assert(out->len - start < LINES_MAX_BYTES);
 		out->len--; /* the closing brace comes behind the sum */
 		chain->sum = fnv1a(chain->sum, out->data + start, out->len - start);
 		chain->seq++;
@@ -504,13 +450,14 @@ static int append_failed(struct journal *j, int code, struct sbx_err *err)
 	j->broken = true;
 	if (ftruncate(j->fd, j->size) == 0)
 		fdatasync(j->fd);
-	return sbx_err_set(err, code, "journal",
-			   "cannot write %s: %s. Nothing recorded so far is lost: %s, then start "
-			   "the same command again",
-			   j->path, strerrordesc_np(-code),
-			   code == -ENOSPC || code == -EDQUOT ? "make room on that disk" :
-			   code == -EFBIG ? "raise the file size limit (ulimit -f)" :
-					    "check that disk (dmesg)");
+	return sbx_err_set(
+		err, code, "journal",
+		"cannot write %s: %s. Nothing recorded so far is lost: %s, then start "
+		"the same command again",
+		j->path, strerrordesc_np(-code),
+		code == -ENOSPC || code == -EDQUOT ? "make room on that disk"
+		: code == -EFBIG ? "raise the file size limit (ulimit -f)"
+				 : "check that disk (dmesg)");
 }
 
 int journal_append(struct journal *j, struct journal_event *ev, size_t n,
@@ -522,18 +469,20 @@ int journal_append(struct journal *j, struct journal_event *ev, size_t n,
 	int r;
 
 	if (j->broken)
-		return sbx_err_set(err, -EIO, "journal",
-				   "%s could not be written before and takes no further events",
-				   j->path);
+		return sbx_err_set(
+			err, -EIO, "journal",
+			"%s could not be written before and takes no further events",
+			j->path);
 	r = format_events(ev, n, &chain, &lines, err);
 	if (r < 0)
 		return r;
 	if (fstat(j->fd, &st) < 0 || st.st_size != j->size || st.st_nlink == 0) {
 		j->broken = true;
-		return sbx_err_set(err, -ESTALE, "journal",
-				   "%s was changed or removed by another program while this one "
-				   "was using it; nothing was written",
-				   j->path);
+		return sbx_err_set(
+			err, -ESTALE, "journal",
+			"%s was changed or removed by another program while this one "
+			"was using it; nothing was written",
+			j->path);
 	}
 	r = fd_write_all(j->fd, lines.data, lines.len);
 	if (r == 0 && fdatasync(j->fd) < 0)

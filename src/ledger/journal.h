@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The record of a campaign: one JSON object a line, appended and synced before the effect it
- * announces. Everybody but event.c sees struct journal_event and no JSON. What the events add up
- * to is for resume.h.
+ * The record of a campaign: one JSON object a line, appended and synced before the effect
+ * it announces. Everybody but event.c sees struct journal_event and no JSON. What the
+ * events add up to is for resume.h.
  */
 
 #include <sys/types.h>
@@ -13,26 +13,26 @@
 #include "base/err.h"
 #include "model.h"
 
-#define JOURNAL_FILE "journal.jsonl"
+#define JOURNAL_FILE   "journal.jsonl"
 #define JOURNAL_FORMAT 1
 
 /* Longest text of a description, reason or name, without the NUL; longer ones are cut. */
-#define JOURNAL_TEXT_MAX 500
+#define JOURNAL_TEXT_MAX  500
 /* "2026-01-31T23:59:59.123Z" and a NUL. */
 #define JOURNAL_TIME_SIZE 28
 /* Longest path of a target. */
-#define JOURNAL_PATH_MAX 1000
+#define JOURNAL_PATH_MAX  1000
 /* Longest hash or identifier: 64 hexadecimal digits fit. */
-#define JOURNAL_ID_MAX 72
+#define JOURNAL_ID_MAX    72
 
 enum journal_kind {
-	JOURNAL_CREATE,      /* always the first line and only there */
-	JOURNAL_PROPOSE,     /* a reply was received: the number is used */
-	JOURNAL_COMMIT,      /* the commit exists, or is about to */
-	JOURNAL_RUN,         /* a box is about to start */
-	JOURNAL_OUTCOME,     /* it ended; a setup-error or interrupted one may run again */
-	JOURNAL_DECIDE,      /* the experiment is over: a row of results.tsv */
-	JOURNAL_ADVANCE,     /* the branch is about to move */
+	JOURNAL_CREATE,  /* always the first line and only there */
+	JOURNAL_PROPOSE, /* a reply was received: the number is used */
+	JOURNAL_COMMIT,  /* the commit exists, or is about to */
+	JOURNAL_RUN,     /* a box is about to start */
+	JOURNAL_OUTCOME, /* it ended; a setup-error or interrupted one may run again */
+	JOURNAL_DECIDE,  /* the experiment is over: a row of results.tsv */
+	JOURNAL_ADVANCE, /* the branch is about to move */
 	JOURNAL_INTERRUPTED, /* a run ended without an outcome of its own */
 	JOURNAL_COST,        /* money: see enum cost_kind */
 	JOURNAL_HOURS,       /* active time so far, where no run carries it */
@@ -41,19 +41,20 @@ enum journal_kind {
 };
 
 /*
- * A reservation counts against the cap until the spend or refund of the same call takes its
- * place; one without either stays charged: its call may have been billed.
+ * A reservation counts against the cap until the spend or refund of the same call takes
+ * its place; one without either stays charged: its call may have been billed.
  */
 enum cost_kind { COST_RESERVE, COST_SPEND, COST_REFUND, COST_COMPUTE, _COST_MAX };
 
 /*
- * One event. Strings are borrowed: for encoding from the caller, in a callback from the line
- * just read. Text that is not UTF-8 is repaired and text that is too long is cut when written.
+ * One event. Strings are borrowed: for encoding from the caller, in a callback from the
+ * line just read. Text that is not UTF-8 is repaired and text that is too long is cut
+ * when written.
  */
 struct journal_event {
 	enum journal_kind kind;
-	unsigned number;              /* experiment; 0 = baseline. Not of CREATE, HOURS, STOP */
-	uint64_t seq;                 /* filled by journal_append() and by reading */
+	unsigned number; /* experiment; 0 = baseline. Not of CREATE, HOURS, STOP */
+	uint64_t seq;    /* filled by journal_append() and by reading */
 	char time[JOURNAL_TIME_SIZE]; /* UTC; filled likewise, unless the caller set it */
 	union {
 		struct {
@@ -67,7 +68,7 @@ struct journal_event {
 		} create;
 		struct {
 			const char *description;
-			const char *content;  /* hash of the target's content, "" without one */
+			const char *content;  /* hash of the target's content, or "" */
 			const char *proposer; /* "baseline", "builtin", "try", ... */
 		} propose;
 		struct {
@@ -87,8 +88,8 @@ struct journal_event {
 		struct {
 			struct decision decision;
 			/*
-			 * Metrics of a row that was not run itself ("same as NNNN"); otherwise 0
-			 * and those of the outcome stand.
+			 * Metrics of a row that was not run itself ("same as NNNN");
+			 * otherwise 0 and those of the outcome stand.
 			 */
 			double metrics[METRICS_MAX];
 			unsigned n_metrics;
@@ -105,7 +106,7 @@ struct journal_event {
 		struct {
 			enum cost_kind what;
 			uint64_t call; /* pairs a reservation with what follows */
-			uint64_t nano; /* US dollars / 10^9; of REFUND: all that was reserved */
+			uint64_t nano; /* US dollars / 10^9; of REFUND: all reserved */
 			uint64_t tokens_in, tokens_out;
 		} cost;
 		struct {
@@ -122,12 +123,12 @@ struct journal_info {
 	uint64_t lines;   /* good ones */
 	uint64_t bytes;   /* that they take */
 	uint64_t torn;    /* bytes of a torn last line; cut by journal_open() */
-	char notice[300]; /* a sentence about it for the user; "" where nothing was torn */
+	char notice[300]; /* for the user, or "": a sentence about it */
 };
 
 /**
- * Called for every event, oldest first. A negative answer ends the reading and becomes its
- * result; @err then says why, and is given the line's place by the reader.
+ * Called for every event, oldest first. A negative answer ends the reading and becomes
+ * its result; @err then says why, and is given the line's place by the reader.
  */
 typedef int (*journal_event_fn)(const struct journal_event *ev, void *user,
 				struct sbx_err *err);
@@ -140,7 +141,8 @@ typedef int (*journal_event_fn)(const struct journal_event *ev, void *user,
  *
  * No link is followed below @common_dir, and a directory of another user is refused.
  *
- * Return: 0; -ENOENT where there is no such campaign; -EPERM; -ELOOP; other negative errno
+ * Return: 0; -ENOENT where there is no such campaign; -EPERM; -ELOOP; other negative
+ * errno
  */
 int journal_dir_open(const char *common_dir, const char *tag, bool create, int *ret_fd,
 		     struct sbx_err *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order of an append: try the events on a copy of the campaign; write and sync them; apply
- * them; then the derived files, unsynced. A crash after the sync leaves derived files that
- * lag behind, which the next ledger_open() finds by comparing every line.
+ * Order of an append: try the events on a copy of the campaign; write and sync them;
+ * apply them; then the derived files, unsynced. A crash after the sync leaves derived
+ * files that lag behind, which the next ledger_open() finds by comparing every line.
  */
 #include "ledger/ledger.h"
 
@@ -11,8 +11,8 @@
 #include "ledger/lock.h"
 
 #define RESULTS_FILE "results.tsv"
-#define BUDGET_FILE "budget.log"
-#define EVENTS_MAX 4
+#define BUDGET_FILE  "budget.log"
+#define EVENTS_MAX   4
 
 static int write_headers(struct ledger *l, const struct campaign *c, struct sbx_err *err)
 {
@@ -32,8 +32,8 @@ static int write_headers(struct ledger *l, const struct campaign *c, struct sbx_
 }
 
 /* What an event adds to the derived files; @c is the campaign right after it. */
-static int derive(struct ledger *l, const struct campaign *c, const struct journal_event *ev,
-		  struct sbx_err *err)
+static int derive(struct ledger *l, const struct campaign *c,
+		  const struct journal_event *ev, struct sbx_err *err)
 {
 	cleanup_buf struct buf line = BUF_INIT;
 	struct row row;
@@ -141,7 +141,9 @@ static void note(struct ledger *l, const struct journal_info *info)
 
 	snprintf(l->notice, sizeof(l->notice), "%s%s%s%s%s", info->notice,
 		 *info->notice && (results || log) ? "; " : "",
-		 results ? RESULTS_FILE : log ? BUDGET_FILE : "",
+		 results ? RESULTS_FILE
+		 : log   ? BUDGET_FILE
+			 : "",
 		 results && log ? " and " BUDGET_FILE : "",
 		 results || log ? " did not hold what the journal says: made again" : "");
 }
@@ -154,7 +156,8 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
 
 	r = begin_derived(l, err);
 	if (r == 0)
-		r = journal_open(l->dir_fd, replay_event, &replay, &l->journal, &info, err);
+		r = journal_open(l->dir_fd, replay_event, &replay, &l->journal, &info,
+				 err);
 	if (r == 0)
 		r = settle_derived(l, err);
 	if (r < 0)
@@ -194,7 +197,8 @@ static int try_events(const struct ledger *l, struct journal_event *ev, size_t n
 	return r;
 }
 
-int ledger_append(struct ledger *l, struct journal_event *ev, size_t n, struct sbx_err *err)
+int ledger_append(struct ledger *l, struct journal_event *ev, size_t n,
+		  struct sbx_err *err)
 {
 	bool stale;
 	int r;

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The books of one campaign as one object: lock, journal, what it adds up to, and the files
- * derived from it.
+ * The books of one campaign as one object: lock, journal, what it adds up to, and the
+ * files derived from it.
  *
- *	ledger_lock() -> ledger_create() or ledger_open() -> { ledger_append() }* -> ledger_close()
+ *	lock -> create or open -> { append }* -> close
  */
 
 #include "ledger/budget.h"
@@ -15,10 +15,10 @@
 /* The open books of one campaign. Read .campaign, never write it. */
 struct ledger {
 	struct campaign campaign;
-	int dir_fd;     /* <common>/autoexp/<tag>: also the checkout and the pinned config */
+	int dir_fd; /* <common>/autoexp/<tag>: also the checkout and the pinned config */
 	int derived_fd; /* <workdir>/.autoexp/<tag>: also runs/NNNN; another one after an
 			   append that found the directory deleted */
-	char notice[600]; /* for the user: a torn line cut, derived files made again; or "" */
+	char notice[600]; /* for the user, or "": a torn line cut, files made again */
 
 	/* Inner parts. */
 	struct journal *journal;
@@ -27,10 +27,10 @@ struct ledger {
 	char *workdir, *tag;
 };
 
-#define LEDGER_INIT                                                                 \
-	{                                                                           \
-		.dir_fd = -EBADF, .derived_fd = -EBADF, .lock_fd = -EBADF,          \
-		.results = DERIVED_INIT, .log = DERIVED_INIT,                       \
+#define LEDGER_INIT                                                        \
+	{                                                                  \
+		.dir_fd = -EBADF, .derived_fd = -EBADF, .lock_fd = -EBADF, \
+		.results = DERIVED_INIT, .log = DERIVED_INIT,              \
 	}
 
 /**
@@ -53,8 +53,8 @@ int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err 
  * ledger_open() - go on with the books
  * @fn:  called for every experiment that is over, may be NULL: feeds the proposer
  *
- * Cuts a torn last line, and makes results.tsv and budget.log again where they are not what
- * the journal says. The ledger is locked.
+ * Cuts a torn last line, and makes results.tsv and budget.log again where they are not
+ * what the journal says. The ledger is locked.
  */
 int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err);
 
@@ -64,10 +64,11 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
  * @n:   1 to 4
  *
  * An event that cannot come here is -EPROTO, and nothing is written. Derived files that
- * somebody deleted or changed are made again. When this fails the supervisor must end: the
- * next one goes on from what the journal has.
+ * somebody deleted or changed are made again. When this fails the supervisor must end:
+ * the next one goes on from what the journal has.
  */
-int ledger_append(struct ledger *l, struct journal_event *ev, size_t n, struct sbx_err *err);
+int ledger_append(struct ledger *l, struct journal_event *ev, size_t n,
+		  struct sbx_err *err);
 
 /* May be called twice. */
 void ledger_close(struct ledger *l);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An open file description lock: it belongs to the open file, not to the process, so closing
- * some other descriptor of the file does not lose it as with POSIX locks, and it works over
- * NFS, where flock() may be local. The file is never unlinked: two processes that lock two
- * files of the same name would both be the only one.
+ * An open file description lock: it belongs to the open file, not to the process, so
+ * closing some other descriptor of the file does not lose it as with POSIX locks, and it
+ * works over NFS, where flock() may be local. The file is never unlinked: two processes
+ * that lock two files of the same name would both be the only one.
  */
 #include "ledger/lock.h"
 
@@ -40,8 +40,8 @@ static int describe_self(int fd)
 	host_name(host);
 	host_boot_id(boot);
 	journal_stamp(since);
-	n = snprintf(text, sizeof(text), "pid %d\nhost %s\nboot %s\nsince %s\n", (int)getpid(),
-		     host, boot, since);
+	n = snprintf(text, sizeof(text), "pid %d\nhost %s\nboot %s\nsince %s\n",
+		     (int)getpid(), host, boot, since);
 	if (ftruncate(fd, 0) < 0)
 		return -errno;
 	return fd_write_all(fd, text, (size_t)n);
@@ -89,11 +89,13 @@ static int busy(int dir_fd, const char *tag, struct sbx_err *err)
 
 	if (read_holder(dir_fd, &h) < 0 || !h.pid)
 		return sbx_err_set(err, -EBUSY, "lock",
-				   "another process is just starting on campaign \"%s\"", tag);
-	return sbx_err_set(err, -EBUSY, "lock",
-			   "campaign \"%s\" is being run by process %d on %s since %s: wait for it, "
-			   "stop it with `autoexp stop`, or choose another --tag",
-			   tag, (int)h.pid, h.host, h.since);
+				   "another process is just starting on campaign \"%s\"",
+				   tag);
+	return sbx_err_set(
+		err, -EBUSY, "lock",
+		"campaign \"%s\" is being run by process %d on %s since %s: wait for it, "
+		"stop it with `autoexp stop`, or choose another --tag",
+		tag, (int)h.pid, h.host, h.since);
 }
 
 int lock_take(int dir_fd, const char *tag, int *ret_fd, struct sbx_err *err)
@@ -102,20 +104,24 @@ int lock_take(int dir_fd, const char *tag, int *ret_fd, struct sbx_err *err)
 	cleanup_close int fd = -EBADF;
 	int r;
 
-	fd = openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(dir_fd, LOCK_FILE,
+		    O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return sbx_err_errno(err, -errno, "lock", "cannot open the lock of \"%s\"", tag);
+		return sbx_err_errno(err, -errno, "lock",
+				     "cannot open the lock of \"%s\"", tag);
 	if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
 		if (errno == EAGAIN || errno == EACCES)
 			return busy(dir_fd, tag, err);
-		return sbx_err_errno(err, -errno, "lock",
-				     "cannot lock campaign \"%s\": its file system must support "
-				     "locks",
-				     tag);
+		return sbx_err_errno(
+			err, -errno, "lock",
+			"cannot lock campaign \"%s\": its file system must support "
+			"locks",
+			tag);
 	}
 	r = describe_self(fd);
 	if (r < 0)
-		return sbx_err_errno(err, r, "lock", "cannot write the lock of \"%s\"", tag);
+		return sbx_err_errno(err, r, "lock", "cannot write the lock of \"%s\"",
+				     tag);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * One supervisor a campaign. The kernel holds the lock, on an open file: it is gone when its
- * process is, however that ended, so there is no stale lock to judge. What the file says
- * about its holder is for people (and `autoexp stop`).
+ * One supervisor a campaign. The kernel holds the lock, on an open file: it is gone when
+ * its process is, however that ended, so there is no stale lock to judge. What the file
+ * says about its holder is for people (and `autoexp stop`).
  */
 
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
-#define LOCK_FILE "lock"
+#define LOCK_FILE    "lock"
 #define BOOT_ID_SIZE 37
 
 struct lock_holder {

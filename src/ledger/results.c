@@ -13,7 +13,8 @@ const char *results_metric(char *out, size_t size, double value)
 {
 	static const char known[] = "0123456789+-e";
 
-	for (int digits = 6; digits <= 17; digits++) {
+	/* With 15 digits a number of at most 15 comes out as it was written. */
+	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(out, size, "%.*g", digits, value);
 		if (strtod(out, NULL) == value)
 			break;
@@ -26,9 +27,9 @@ const char *results_metric(char *out, size_t size, double value)
 }
 
 /*
- * Lines must stay lines for every reader, also for those that split at Unicode's line ends or
- * obey terminal controls; direction overrides would let a description dress up as other
- * columns.
+ * Lines must stay lines for every reader, also for those that split at Unicode's line
+ * ends or obey terminal controls; direction overrides would let a description dress up as
+ * other columns.
  */
 static bool is_neutral(uint32_t cp)
 {
@@ -68,7 +69,8 @@ static void add_why(struct text *t, const struct row *row)
 	const struct decision *d = row->decision;
 	const char *verdict = "";
 
-	if (d->status == STATUS_CRASH && row->outcome && row->outcome->verdict != VERDICT_OK)
+	if (d->status == STATUS_CRASH && row->outcome &&
+	    row->outcome->verdict != VERDICT_OK)
 		verdict = verdict_name(row->outcome->verdict);
 	if (str_after(d->reason, verdict))
 		verdict = "";
@@ -91,7 +93,8 @@ const char *results_describe(char *out, size_t size, const struct row *row)
 		add_why(&t, row);
 	t.out[t.len] = '\0';
 
-	/* A spreadsheet runs the first four; many readers of TSV take the last for a quote. */
+	/* A spreadsheet runs the first four; many readers of TSV take the last for a
+	 * quote. */
 	if (t.len && strchr("=+-@\"", *t.out))
 		*out = '\'';
 	else
@@ -115,9 +118,10 @@ int results_row(struct buf *out, const struct row *row)
 
 	buf_printf(out, "%.*s", COMMIT_SHOWN, row->commit);
 	for (unsigned i = 0; i < row->n_metrics; i++)
-		buf_printf(out, "\t%s",
-			   measured ? results_metric(number, sizeof(number), row->metrics[i])
-				    : NOT_MEASURED);
+		buf_printf(
+			out, "\t%s",
+			measured ? results_metric(number, sizeof(number), row->metrics[i])
+				 : NOT_MEASURED);
 	buf_printf(out, "\t%s\t%s\n", status_name(row->decision->status),
 		   results_describe(text, sizeof(text), row));
 	return out->failed ? -ENOMEM : 0;

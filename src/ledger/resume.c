@@ -2,41 +2,46 @@
 /*
  * One experiment's way through its events; everything else is a sum or a maximum.
  *
- *	NONE --propose--> PROPOSED --commit--> COMMITTED --run--> RUNNING --outcome--> MEASURED
- *	  ^                 |   ^                |  ^  ^             |                  |   |
- *	  |                 +---+                |  |  +-interrupted-+                  |   |
- *	  |        propose again: the            |  |    setup-error                    |   |
- *	  |        content was lost              |  +---------- run again --------------+   |
- *	  +--------------- decide ---------------+------------------------------------------+
+ *	NONE --propose--> PROPOSED --commit--> COMMITTED --run--> RUNNING --outcome-->
+ *MEASURED ^                 |   ^                |  ^  ^             |                  |
+ *| |                 +---+                |  |  +-interrupted-+                  |   | |
+ *propose again: the            |  |    setup-error                    |   | | content was
+ *lost              |  +---------- run again --------------+   |
+ *	  +--------------- decide
+ *---------------+------------------------------------------+
  *
  * An event is checked before it changes anything, so that a caller can try it out first.
- * Amounts never go down but by a refund: time and money survive whatever order a crash left.
+ * Amounts never go down but by a refund: time and money survive whatever order a crash
+ *left.
  */
 #include "ledger/resume.h"
 
 #include <stdint.h>
-#include <stdio.h>
+#include <string.h>
 
-#define MUST(c, ev, cond)                           \
-	do {                                        \
-		if (!(cond))                        \
+#define MUST(c, ev, cond)                                \
+	do {                                             \
+		if (!(cond))                             \
 			return out_of_order(c, ev, err); \
 	} while (0)
 
 static const char *const stage_names[] = {
-	[PENDING_NONE] = "nothing",         [PENDING_PROPOSED] = "a proposal",
-	[PENDING_COMMITTED] = "a commit",   [PENDING_RUNNING] = "a run",
+	[PENDING_NONE] = "nothing",
+	[PENDING_PROPOSED] = "a proposal",
+	[PENDING_COMMITTED] = "a commit",
+	[PENDING_RUNNING] = "a run",
 	[PENDING_MEASURED] = "a measured run",
 };
 
 static int out_of_order(const struct campaign *c, const struct journal_event *ev,
 			struct sbx_err *err)
 {
-	return sbx_err_set(err, -EPROTO, "journal",
-			   "event %d of experiment %u cannot come here: %s of experiment %u is in "
-			   "hand, next is %u",
-			   ev->kind, ev->number, stage_names[c->pending.stage],
-			   c->pending.number, c->next_number);
+	return sbx_err_set(
+		err, -EPROTO, "journal",
+		"event %d of experiment %u cannot come here: %s of experiment %u is in "
+		"hand, next is %u",
+		ev->kind, ev->number, stage_names[c->pending.stage], c->pending.number,
+		c->next_number);
 }
 
 static uint64_t sum(uint64_t a, uint64_t b)
@@ -49,7 +54,11 @@ static uint64_t sum(uint64_t a, uint64_t b)
 
 static void copy(char *out, size_t size, const char *s)
 {
-	snprintf(out, size, "%s", s ? s : "");
+	size_t n = s ? strnlen(s, size - 1) : 0;
+
+	if (n)
+		memcpy(out, s, n);
+	out[n] = '\0';
 }
 
 #define COPY(array, s) copy(array, sizeof(array), s)
@@ -63,8 +72,9 @@ static void add_usage(struct campaign *c, uint64_t active_us, uint64_t compute_n
 static int apply_create(struct campaign *c, const struct journal_event *ev,
 			struct sbx_err *err)
 {
-	MUST(c, ev, c->n_metrics == 0 && ev->create.n_metrics >= 1 &&
-			    ev->create.n_metrics <= METRICS_MAX);
+	MUST(c, ev,
+	     c->n_metrics == 0 && ev->create.n_metrics >= 1 &&
+		     ev->create.n_metrics <= METRICS_MAX);
 	COPY(c->tag, ev->create.tag);
 	COPY(c->base, ev->create.base);
 	COPY(c->branch, ev->create.base);
@@ -110,12 +120,14 @@ static int apply_commit(struct campaign *c, const struct journal_event *ev,
 	return 0;
 }
 
-static int apply_run(struct campaign *c, const struct journal_event *ev, struct sbx_err *err)
+static int apply_run(struct campaign *c, const struct journal_event *ev,
+		     struct sbx_err *err)
 {
 	struct pending *p = &c->pending;
 
-	MUST(c, ev, (p->stage == PENDING_COMMITTED || p->stage == PENDING_MEASURED) &&
-			    ev->number == p->number);
+	MUST(c, ev,
+	     (p->stage == PENDING_COMMITTED || p->stage == PENDING_MEASURED) &&
+		     ev->number == p->number);
 	p->stage = PENDING_RUNNING;
 	p->attempts = ev->run.attempt;
 	c->without_run = 0;
@@ -143,7 +155,8 @@ static int apply_outcome(struct campaign *c, const struct journal_event *ev,
 {
 	const struct outcome *o = &ev->outcome.outcome;
 
-	MUST(c, ev, c->pending.stage == PENDING_RUNNING && ev->number == c->pending.number);
+	MUST(c, ev,
+	     c->pending.stage == PENDING_RUNNING && ev->number == c->pending.number);
 	MUST(c, ev, o->verdict != VERDICT_OK || ev->outcome.n_metrics == c->n_metrics);
 	end_run(&c->pending, o);
 	add_usage(c, ev->outcome.active_us, ev->outcome.compute_nano);
@@ -153,7 +166,8 @@ static int apply_outcome(struct campaign *c, const struct journal_event *ev,
 static int apply_interrupted(struct campaign *c, const struct journal_event *ev,
 			     struct sbx_err *err)
 {
-	MUST(c, ev, c->pending.stage == PENDING_RUNNING && ev->number == c->pending.number);
+	MUST(c, ev,
+	     c->pending.stage == PENDING_RUNNING && ev->number == c->pending.number);
 	end_run(&c->pending, NULL);
 	add_usage(c, ev->interrupted.active_us, ev->interrupted.compute_nano);
 	return 0;
@@ -178,8 +192,9 @@ static int apply_decide(struct campaign *c, const struct journal_event *ev,
 	const unsigned given = ev->decide.n_metrics;
 	struct pending *p = &c->pending;
 
-	MUST(c, ev, (p->stage == PENDING_COMMITTED || p->stage == PENDING_MEASURED) &&
-			    ev->number == p->number);
+	MUST(c, ev,
+	     (p->stage == PENDING_COMMITTED || p->stage == PENDING_MEASURED) &&
+		     ev->number == p->number);
 	MUST(c, ev, given == 0 || given == c->n_metrics);
 	MUST(c, ev, ev->decide.decision.status != STATUS_KEEP || p->has_metrics || given);
 	if (given) {
@@ -199,7 +214,8 @@ static int apply_decide(struct campaign *c, const struct journal_event *ev,
 static int apply_advance(struct campaign *c, const struct journal_event *ev,
 			 struct sbx_err *err)
 {
-	MUST(c, ev, c->incumbent.known && strcmp(ev->advance.commit, c->incumbent.commit) == 0);
+	MUST(c, ev,
+	     c->incumbent.known && strcmp(ev->advance.commit, c->incumbent.commit) == 0);
 	COPY(c->branch, ev->advance.commit);
 	return 0;
 }
@@ -218,7 +234,8 @@ static void forget_call(struct campaign *c, unsigned i)
 		(--c->n_open_calls - i) * sizeof(c->open_calls[0]));
 }
 
-static int apply_cost(struct campaign *c, const struct journal_event *ev, struct sbx_err *err)
+static int apply_cost(struct campaign *c, const struct journal_event *ev,
+		      struct sbx_err *err)
 {
 	const uint64_t nano = ev->cost.nano;
 	int open = find_call(c, ev->cost.call);
@@ -237,7 +254,8 @@ static int apply_cost(struct campaign *c, const struct journal_event *ev, struct
 	case COST_SPEND:
 	case COST_REFUND:
 		MUST(c, ev, open >= 0);
-		MUST(c, ev, ev->cost.what == COST_SPEND || nano == c->open_calls[open].nano);
+		MUST(c, ev,
+		     ev->cost.what == COST_SPEND || nano == c->open_calls[open].nano);
 		c->cost_nano -= MIN(c->cost_nano, c->open_calls[open].nano);
 		if (ev->cost.what == COST_SPEND)
 			c->cost_nano = sum(c->cost_nano, nano);
@@ -254,7 +272,8 @@ static int apply_cost(struct campaign *c, const struct journal_event *ev, struct
 	return 0;
 }
 
-static int apply_kind(struct campaign *c, const struct journal_event *ev, struct sbx_err *err)
+static int apply_kind(struct campaign *c, const struct journal_event *ev,
+		      struct sbx_err *err)
 {
 	switch (ev->kind) {
 	case JOURNAL_CREATE:
@@ -285,7 +304,8 @@ static int apply_kind(struct campaign *c, const struct journal_event *ev, struct
 	return 0;
 }
 
-int campaign_apply(struct campaign *c, const struct journal_event *ev, struct sbx_err *err)
+int campaign_apply(struct campaign *c, const struct journal_event *ev,
+		   struct sbx_err *err)
 {
 	int r = apply_kind(c, ev, err);
 
@@ -296,7 +316,8 @@ int campaign_apply(struct campaign *c, const struct journal_event *ev, struct sb
 	return 0;
 }
 
-bool campaign_row(const struct campaign *c, const struct journal_event *ev, struct row *ret)
+bool campaign_row(const struct campaign *c, const struct journal_event *ev,
+		  struct row *ret)
 {
 	const struct pending *p = &c->pending;
 

@@ -3,7 +3,8 @@
 
 /*
  * Where a campaign stands: the sum of its events. The loop keeps no state of its own that
- * would have to be saved; after a kill at any instant it reads struct campaign and goes on.
+ * would have to be saved; after a kill at any instant it reads struct campaign and goes
+ * on.
  */
 
 #include "ledger/journal.h"
@@ -32,9 +33,9 @@ struct mark {
 struct pending {
 	enum pending_stage stage;
 	unsigned number;
-	unsigned attempts;      /* runs begun */
-	unsigned interruptions; /* of these, how many were interrupted */
-	unsigned setup_errors;  /* and how many the host failed */
+	unsigned attempts;           /* runs begun */
+	unsigned interruptions;      /* of these, how many were interrupted */
+	unsigned setup_errors;       /* and how many the host failed */
 	char commit[COMMIT_HEX + 1]; /* "" before COMMITTED */
 	char description[JOURNAL_TEXT_MAX + 1];
 	char content[JOURNAL_ID_MAX + 1];
@@ -46,11 +47,11 @@ struct pending {
 	struct mark parent;          /* the incumbent it was derived from */
 };
 
-#define CAMPAIGN_CALLS_MAX 16
+#define CAMPAIGN_CALLS_MAX         16
 /* A run interrupted this often is not measurable. */
 #define CAMPAIGN_INTERRUPTIONS_MAX 3
 /* So many proposals in a row without a run stop a campaign. */
-#define CAMPAIGN_IDLE_MAX 10
+#define CAMPAIGN_IDLE_MAX          10
 
 struct campaign {
 	/* From the create event. */
@@ -69,9 +70,9 @@ struct campaign {
 					incumbent's commit after a crash */
 	struct pending pending;
 
-	unsigned next_number;    /* of the next proposal; 0 before the baseline */
-	unsigned experiments;    /* over, without the baseline: what the cap counts */
-	unsigned without_run;    /* proposals in a row that needed no run */
+	unsigned next_number; /* of the next proposal; 0 before the baseline */
+	unsigned experiments; /* over, without the baseline: what the cap counts */
+	unsigned without_run; /* proposals in a row that needed no run */
 	unsigned counts[_STATUS_MAX]; /* without the baseline */
 
 	uint64_t active_us;
@@ -83,7 +84,8 @@ struct campaign {
 	} open_calls[CAMPAIGN_CALLS_MAX];
 	unsigned n_open_calls;
 
-	char stopped[JOURNAL_TEXT_MAX + 1]; /* reason of the last stop; "" once it went on */
+	char stopped[JOURNAL_TEXT_MAX +
+		     1]; /* reason of the last stop; "" once it went on */
 	char last_time[JOURNAL_TIME_SIZE];
 };
 
@@ -105,7 +107,8 @@ int campaign_load(int dir_fd, campaign_row_fn fn, void *user, struct campaign *r
  *
  * Return: 0; -EPROTO where the event cannot come here, @c is unchanged
  */
-int campaign_apply(struct campaign *c, const struct journal_event *ev, struct sbx_err *err);
+int campaign_apply(struct campaign *c, const struct journal_event *ev,
+		   struct sbx_err *err);
 
 /**
  * campaign_row() - the experiment that an event ended

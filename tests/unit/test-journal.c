@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "ledger/event.h"
+#include "ledger/text.h"
 
 struct seen {
 	unsigned n;
@@ -86,7 +87,7 @@ static void every_event_reads_back(void **state)
 		ev_advance(3, HEX_B), ev_interrupted(3, 1), ev_cost(COST_SPEND, 9, 123456789),
 		ev_hours(77), ev_stop("cap"),
 	};
-	struct event_doc doc;
+	struct event_doc doc = { 0 };
 
 	(void)state;
 	all[6].decide.n_metrics = 2;
@@ -102,15 +103,87 @@ static void every_event_reads_back(void **state)
 		assert_int_equal(doc.ev.kind, all[i].kind);
 		assert_int_equal(doc.ev.number, all[i].number);
 		assert_same_event(&all[i], &doc.ev);
-		event_doc_done(&doc);
 	}
+	event_doc_done(&doc);
+}
+
+/* Each character that JSON writes in some other way, in front, in the middle and last. */
+static void escaped_text_reads_back(void **state)
+{
+	struct event_doc doc = { 0 };
+	char in[32], c[8];
+
+	(void)state;
+	for (uint32_t cp = 1; cp <= 0x10ffff; cp += cp < 0x3000 ? 1 : 0x0fff) {
+		cleanup_buf struct buf text = BUF_INIT;
+		struct journal_event ev = ev_propose(1, in);
+		size_t n = utf8_put(c, cp);
+
+		if (cp >= 0xd800 && cp <= 0xdfff)
+			continue;
+		c[n] = '\0';
+		snprintf(in, sizeof(in), "%sa%s%s", c, c, c);
+		assert_int_equal(event_encode(&ev, &text, NULL), 0);
+		assert_int_equal(event_decode(text.data, text.len, &doc, NULL), 0);
+		assert_string_equal(doc.ev.propose.description, in);
+	}
+	event_doc_done(&doc);
+}
+
+static void what_is_no_event_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"", "{", "{}", "[]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}",
+		"{\"a\":\"b", "{\"a\":\"\\", "{\"a\":\"\\u", "{\"a\":\"\\u12", "{\"a\":\"\\x\"}",
+		"{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}", "{\"a\":\"\\ud800\\u0041\"}",
+		"{\"a\":\"\\u0000\"}", "{\"a\":[", "{\"a\":[1", "{\"a\":[1,", "{\"a\":[1,]}",
+		"{\"a\":[[1]]}", "{\"a\":{}}", "{\"a\":1}}", "{\"a\":1}x", "{\"a\" :1}", "{a:1}",
+		"{\"a\":,\"b\":1}", "{\"a\":\"\n\"}",
+	};
+	struct flat f = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(flat_parse(&f, lines[i], strlen(lines[i])), -EBADMSG);
+	assert_int_equal(flat_parse(&f, "{\"a\":[],\"b\":true}", 17), 0);
+	assert_int_equal(flat_get(&f, "a")->n, 0);
+	assert_string_equal(flat_get(&f, "b")->text, "true");
+	assert_null(flat_get(&f, "c"));
+	flat_done(&f);
+}
+
+/* Every value in turn is left out, or is of the wrong kind. */
+static void an_event_without_its_members_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"hours\"}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"hours\",\"active_us\":\"1\"}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"hours\",\"active_us\":-1}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"hours\",\"active_us\":1.5}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"hours\",\"active_us\":9223372036854775808}",
+		"{\"seq\":1,\"event\":\"hours\",\"active_us\":1}",
+		"{\"t\":\"T\",\"event\":\"hours\",\"active_us\":1}",
+		"{\"seq\":1,\"t\":\"T\",\"active_us\":1}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"commit\",\"commit\":\"" HEX_A "\"}",
+		"{\"seq\":1,\"t\":\"T\",\"event\":\"commit\",\"n\":1,\"commit\":\"abc\"}",
+	};
+	struct event_doc doc = { 0 };
+	struct sbx_err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		err = (struct sbx_err){ 0 };
+		assert_int_equal(event_decode(lines[i], strlen(lines[i]), &doc, &err), -EBADMSG);
+		assert_true(*err.msg);
+	}
+	event_doc_done(&doc);
 }
 
 static void metrics_read_back_to_the_last_bit(void **state)
 {
 	const double values[] = { 0.1, 1.0 / 3, M_PI, 5e-324, 1.7976931348623157e308, 123456789.0,
 				  -0.30000000000000004 };
-	struct event_doc doc;
+	struct event_doc doc = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -121,15 +194,15 @@ static void metrics_read_back_to_the_last_bit(void **state)
 		assert_int_equal(event_decode(text.data, text.len, &doc, NULL), 0);
 		assert_true(doc.ev.outcome.outcome.metrics[0] == values[i]);
 		assert_true(doc.ev.outcome.outcome.metrics[1] == -values[i]);
-		event_doc_done(&doc);
 	}
+	event_doc_done(&doc);
 }
 
 static void untrusted_text_is_repaired_and_cut(void **state)
 {
 	char long_text[3000], *p = long_text;
 	struct journal_event ev;
-	struct event_doc doc;
+	struct event_doc doc = { 0 };
 	cleanup_buf struct buf text = BUF_INIT;
 
 	(void)state;
@@ -584,6 +657,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(every_event_reads_back),
+		T(escaped_text_reads_back),
+		T(what_is_no_event_is_refused),
+		T(an_event_without_its_members_is_refused),
 		T(metrics_read_back_to_the_last_bit),
 		T(untrusted_text_is_repaired_and_cut),
 		T(what_cannot_be_recorded_is_refused),
