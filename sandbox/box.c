@@ -83,10 +83,11 @@ static bool nproc_is_private(const struct idmap *map)
 static int soft_cpus(struct box *b, uint64_t milli, struct sbx_err *err)
 {
 	if (milli % 1000)
-		return sbx_err_set(err, -EOPNOTSUPP, "limit",
-				   "cpus: a fraction of a CPU needs the cgroup v2 controller 'cpu', "
-				   "which is not available here; with --soft-limits use a whole "
-				   "number of CPUs");
+		return sbx_err_set(
+			err, -EOPNOTSUPP, "limit",
+			"cpus: a fraction of a CPU needs the cgroup v2 controller 'cpu', "
+			"which is not available here; with --soft-limits use a whole "
+			"number of CPUs");
 	b->args.affinity_cpus = (unsigned)(milli / 1000);
 	return SBX_LAYER_AFFINITY;
 }
@@ -98,11 +99,11 @@ static int soft_layer(struct box *b, enum sbx_limit limit, uint64_t value,
 	char text[32];
 
 	if (!b->policy->soft)
-		return sbx_err_set(err, -EOPNOTSUPP, "limit",
-				   "the %s limit of %s cannot be enforced on this host: %s",
-				   limit_table[limit].name,
-				   limit_format(limit, value, text, sizeof(text)),
-				   b->cg.why_not);
+		return sbx_err_set(
+			err, -EOPNOTSUPP, "limit",
+			"the %s limit of %s cannot be enforced on this host: %s",
+			limit_table[limit].name,
+			limit_format(limit, value, text, sizeof(text)), b->cg.why_not);
 	if (limit == SBX_LIMIT_CPUS)
 		return soft_cpus(b, value, err);
 	if (limit == SBX_LIMIT_PIDS && nproc_is_private(&b->args.map)) {
@@ -114,7 +115,8 @@ static int soft_layer(struct box *b, enum sbx_limit limit, uint64_t value,
 
 static bool needs_cgroup(enum sbx_limit limit)
 {
-	return limit == SBX_LIMIT_MEMORY || limit == SBX_LIMIT_PIDS || limit == SBX_LIMIT_CPUS;
+	return limit == SBX_LIMIT_MEMORY || limit == SBX_LIMIT_PIDS ||
+	       limit == SBX_LIMIT_CPUS;
 }
 
 static int apply_limit(struct box *b, enum sbx_limit limit, struct sbx_err *err)
@@ -126,9 +128,9 @@ static int apply_limit(struct box *b, enum sbx_limit limit, struct sbx_err *err)
 	if (!l->value)
 		return 0;
 	if (!needs_cgroup(limit)) {
-		l->layer = limit == SBX_LIMIT_SCRATCH || limit == SBX_LIMIT_OUT ?
-				   SBX_LAYER_TMPFS :
-				   SBX_LAYER_SUPERVISOR;
+		l->layer = limit == SBX_LIMIT_SCRATCH || limit == SBX_LIMIT_OUT
+				   ? SBX_LAYER_TMPFS
+				   : SBX_LAYER_SUPERVISOR;
 		return 0;
 	}
 	r = cgroup_limit(&b->cg, limit, l->value, err);
@@ -161,7 +163,9 @@ static int prepare(struct box *b, struct sbx_err *err)
 
 	b->args.argv = b->job->argv;
 	b->args.path = BOX_PATH;
-	b->args.cwd = b->job->cwd ? b->job->cwd : b->job->view_path ? b->job->view_path : "/";
+	b->args.cwd = b->job->cwd         ? b->job->cwd
+		      : b->job->view_path ? b->job->view_path
+					  : "/";
 	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
 
 	r = make_env(b, err);
@@ -177,7 +181,8 @@ static int prepare(struct box *b, struct sbx_err *err)
 
 static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 {
-	const char *name = b->job->target_path ? strrchr(b->job->target_path, '/') + 1 : NULL;
+	const char *name =
+		b->job->target_path ? strrchr(b->job->target_path, '/') + 1 : NULL;
 	struct monitor m = {
 		.job = b->job,
 		.box = &b->spawn,
@@ -292,8 +297,9 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 		.job = job,
 		.cg = CGROUP_INIT,
 		.spawn = SPAWN_INIT,
-		.output = { .log_fd = -EBADF, .streams = { { .from = -EBADF, .to = -EBADF },
-							   { .from = -EBADF, .to = -EBADF } } },
+		.output = { .log_fd = -EBADF,
+			    .streams = { { .from = -EBADF, .to = -EBADF },
+					 { .from = -EBADF, .to = -EBADF } } },
 		.result = result,
 	};
 	struct sbx_err own = { 0 };
@@ -307,8 +313,8 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 	result->exit_code = -1;
 
 	signal_fd = take_signals(&old);
-	r = signal_fd < 0 ? sbx_err_errno(&own, -errno, "box", "cannot take signals") :
-			    run(&b, signal_fd, &own);
+	r = signal_fd < 0 ? sbx_err_errno(&own, -errno, "box", "cannot take signals")
+			  : run(&b, signal_fd, &own);
 	finish(&b);
 	give_back_signals(&old);
 

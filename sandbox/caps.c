@@ -39,9 +39,11 @@ int caps_drop(struct sbx_err *err)
 		cap++;
 	if (errno != EINVAL || cap == 0)
 		return sbx_err_errno(err, -errno, "caps",
-				     "cannot drop capability %d from the bounding set", cap);
+				     "cannot drop capability %d from the bounding set",
+				     cap);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	    syscall(SYS_capset, &head, none) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return sbx_err_errno(err, -errno, "caps", "cannot drop capabilities");
 	return 0;
 }

@@ -30,8 +30,8 @@
 #include "base/strv.h"
 
 #define SUPERVISOR "supervisor"
-#define LEAF "box-" /* and the pid of the autoexp that made it */
-#define MAX_FILE (1 << 20)
+#define LEAF       "box-" /* and the pid of the autoexp that made it */
+#define MAX_FILE   (1 << 20)
 
 static const char *const controller_names[_CGROUP_CONTROLLER_MAX] = {
 	[CGROUP_MEMORY] = "memory",
@@ -39,10 +39,11 @@ static const char *const controller_names[_CGROUP_CONTROLLER_MAX] = {
 	[CGROUP_CPU] = "cpu",
 };
 
-static const char remedy_user[] =
-	"start it in a delegated scope: systemd-run --user --scope -p Delegate=yes autoexp ... "
-	"(as root without --user), name a delegated group with --cgroup, or accept a watchdog "
-	"with --soft-limits";
+static const char remedy_user[] = "start it in a delegated scope: systemd-run --user "
+				  "--scope -p Delegate=yes autoexp ... "
+				  "(as root without --user), name a delegated group with "
+				  "--cgroup, or accept a watchdog "
+				  "with --soft-limits";
 
 static void explain(struct cgroup *cg, const char *why)
 {
@@ -86,7 +87,8 @@ static uint64_t read_key(int dir_fd, const char *name, const char *key)
 /* Where cgroup v2 is mounted: at the usual place, or beside v1 at unified. */
 static int open_hierarchy(char path[static PATH_MAX])
 {
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	static const char *const places[] = { "/sys/fs/cgroup",
+					      "/sys/fs/cgroup/unified" };
 	struct statfs fs;
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -195,12 +197,14 @@ static int open_own(int root_fd, struct cgroup *cg)
 	base = strrchr(path, '/');
 	if (streq(base, "/" SUPERVISOR))
 		*base = '\0';
-	fd = openat(root_fd, path[1] ? path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(root_fd, path[1] ? path + 1 : ".",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || !is_ours(fd))
 		return -ENOENT;
 	if (move_to_supervisor(fd) == 0)
 		return TAKE_FD(fd);
-	explain(cg, "our cgroup is ours but other processes live in it; start autoexp in a scope "
+	explain(cg, "our cgroup is ours but other processes live in it; start autoexp in "
+		    "a scope "
 		    "of its own: systemd-run --user --scope -p Delegate=yes autoexp ...");
 	return -ENOENT;
 }
@@ -212,7 +216,8 @@ static int open_top(int root_fd)
 	enable_controllers(root_fd);
 	if (mkdirat(root_fd, "autoexp", 0755) < 0 && errno != EEXIST)
 		return -ENOENT;
-	return openat(root_fd, "autoexp", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return openat(root_fd, "autoexp",
+		      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 static int open_named(const char *path, struct sbx_err *err)
@@ -224,16 +229,21 @@ static int open_named(const char *path, struct sbx_err *err)
 	if (fd < 0)
 		return sbx_err_errno(err, -errno, "cgroup", "--cgroup %s", path);
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return sbx_err_set(err, -EINVAL, "cgroup",
-				   "--cgroup %s: not a cgroup v2 directory; name one below "
-				   "/sys/fs/cgroup that you may write", path);
+		return sbx_err_set(
+			err, -EINVAL, "cgroup",
+			"--cgroup %s: not a cgroup v2 directory; name one below "
+			"/sys/fs/cgroup that you may write",
+			path);
 	r = move_to_supervisor(fd);
 	if (r == -EBUSY)
-		return sbx_err_set(err, r, "cgroup",
-				   "--cgroup %s: other processes live in it, and cgroup v2 allows "
-				   "no processes beside child groups; name an empty group", path);
+		return sbx_err_set(
+			err, r, "cgroup",
+			"--cgroup %s: other processes live in it, and cgroup v2 allows "
+			"no processes beside child groups; name an empty group",
+			path);
 	if (r < 0)
-		return sbx_err_errno(err, r, "cgroup", "--cgroup %s: cannot use it", path);
+		return sbx_err_errno(err, r, "cgroup", "--cgroup %s: cannot use it",
+				     path);
 	return TAKE_FD(fd);
 }
 
@@ -289,7 +299,8 @@ static int find_parent(struct cgroup *cg)
 
 	root = open_hierarchy(place);
 	if (root < 0) {
-		explain(cg, "cgroup v2 is not mounted on this host; mount it (mount -t cgroup2 none "
+		explain(cg, "cgroup v2 is not mounted on this host; mount it (mount -t "
+			    "cgroup2 none "
 			    "/sys/fs/cgroup), or accept a watchdog with --soft-limits");
 		return -ENOENT;
 	}
@@ -321,11 +332,14 @@ int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *e
 		return 0;
 	ret->parent_fd = fd_close(ret->parent_fd);
 	if (explicit_path)
-		return sbx_err_errno(err, r, "cgroup", "--cgroup %s: cannot make a group in it",
+		return sbx_err_errno(err, r, "cgroup",
+				     "--cgroup %s: cannot make a group in it",
 				     explicit_path);
 	snprintf(ret->why_not, sizeof(ret->why_not),
-		 "a cgroup cannot be made here (%s; inside a container its cgroup tree has to be "
-		 "writable); --soft-limits accepts a watchdog", strerrordesc_np(-r));
+		 "a cgroup cannot be made here (%s; inside a container its cgroup tree "
+		 "has to be "
+		 "writable); --soft-limits accepts a watchdog",
+		 strerrordesc_np(-r));
 	return 0;
 }
 
@@ -338,7 +352,8 @@ static int set_number(struct cgroup *cg, const char *file, uint64_t value,
 	snprintf(text, sizeof(text), "%" PRIu64, value);
 	r = file_write(cg->fd, file, text);
 	if (r < 0)
-		return sbx_err_errno(err, r, "cgroup", "cannot write %s to %s", text, file);
+		return sbx_err_errno(err, r, "cgroup", "cannot write %s to %s", text,
+				     file);
 	return 1;
 }
 
@@ -363,24 +378,28 @@ static int set_cpus(struct cgroup *cg, uint64_t milli, struct sbx_err *err)
 	snprintf(text, sizeof(text), "%" PRIu64 " 100000", milli * 100);
 	r = file_write(cg->fd, "cpu.max", text);
 	if (r < 0)
-		return sbx_err_errno(err, r, "cgroup", "cannot write '%s' to cpu.max", text);
+		return sbx_err_errno(err, r, "cgroup", "cannot write '%s' to cpu.max",
+				     text);
 	return 1;
 }
 
 int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,
 		 struct sbx_err *err)
 {
-	enum cgroup_controller need = limit == SBX_LIMIT_MEMORY ? CGROUP_MEMORY :
-				      limit == SBX_LIMIT_PIDS   ? CGROUP_PIDS :
-								  CGROUP_CPU;
+	enum cgroup_controller need = limit == SBX_LIMIT_MEMORY ? CGROUP_MEMORY
+				      : limit == SBX_LIMIT_PIDS ? CGROUP_PIDS
+								: CGROUP_CPU;
 
 	if (cg->fd < 0)
 		return 0;
 	if (!cg->has[need]) {
 		snprintf(cg->why_not, sizeof(cg->why_not),
-			 "the cgroup v2 controller '%s' is not available to us here (it may be bound "
-			 "to cgroup v1: boot with systemd.unified_cgroup_hierarchy=1; or not "
-			 "delegated: see 'autoexp doctor'); --soft-limits accepts a watchdog",
+			 "the cgroup v2 controller '%s' is not available to us here (it "
+			 "may be bound "
+			 "to cgroup v1: boot with systemd.unified_cgroup_hierarchy=1; or "
+			 "not "
+			 "delegated: see 'autoexp doctor'); --soft-limits accepts a "
+			 "watchdog",
 			 controller_names[need]);
 		return 0;
 	}

@@ -7,12 +7,7 @@
 
 #include "sandbox.h"
 
-enum cgroup_controller {
-	CGROUP_MEMORY,
-	CGROUP_PIDS,
-	CGROUP_CPU,
-	_CGROUP_CONTROLLER_MAX
-};
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, _CGROUP_CONTROLLER_MAX };
 
 struct cgroup {
 	int parent_fd; /* directory above the leaf */
@@ -22,7 +17,10 @@ struct cgroup {
 	char why_not[256]; /* why the leaf or a controller is missing, and the remedy */
 };
 
-#define CGROUP_INIT { .parent_fd = -EBADF, .fd = -EBADF }
+#define CGROUP_INIT                               \
+	{                                         \
+		.parent_fd = -EBADF, .fd = -EBADF \
+	}
 
 /* The kernel's own words about a run, read when the leaf is empty. */
 struct cgroup_stats {

@@ -96,7 +96,8 @@ static int take_ids(const struct idmap *map, struct sbx_err *err)
 	if ((map->root && syscall(SYS_setgroups, 0, NULL) < 0) ||
 	    syscall(SYS_setresgid, IDMAP_INSIDE, IDMAP_INSIDE, IDMAP_INSIDE) < 0 ||
 	    syscall(SYS_setresuid, IDMAP_INSIDE, IDMAP_INSIDE, IDMAP_INSIDE) < 0)
-		return sbx_err_errno(err, -errno, "idmap", "cannot take the user of the box");
+		return sbx_err_errno(err, -errno, "idmap",
+				     "cannot take the user of the box");
 	/* Not dumpable: nobody inside may look at or attach to process 1. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
@@ -112,7 +113,8 @@ static int set_affinity(unsigned cpus, struct sbx_err *err)
 
 	CPU_ZERO(&want);
 	if (sched_getaffinity(0, sizeof(have), &have) < 0)
-		return sbx_err_errno(err, -errno, "affinity", "cannot read the CPUs we may use");
+		return sbx_err_errno(err, -errno, "affinity",
+				     "cannot read the CPUs we may use");
 	n = (unsigned)CPU_COUNT(&have);
 	for (unsigned i = 0; taken < cpus && taken < n && i < CPU_SETSIZE; i++) {
 		unsigned cpu = (start + i) % CPU_SETSIZE;
@@ -123,7 +125,8 @@ static int set_affinity(unsigned cpus, struct sbx_err *err)
 		taken++;
 	}
 	if (sched_setaffinity(0, sizeof(want), &want) < 0)
-		return sbx_err_errno(err, -errno, "affinity", "cannot choose %u CPUs", cpus);
+		return sbx_err_errno(err, -errno, "affinity", "cannot choose %u CPUs",
+				     cpus);
 	return 0;
 }
 
@@ -132,10 +135,12 @@ static int set_limit(int resource, rlim_t value, struct sbx_err *err)
 	struct rlimit old, want;
 
 	if (getrlimit(resource, &old) < 0)
-		return sbx_err_errno(err, -errno, "rlimit", "cannot read limit %d", resource);
+		return sbx_err_errno(err, -errno, "rlimit", "cannot read limit %d",
+				     resource);
 	want.rlim_cur = want.rlim_max = MIN(value, old.rlim_max);
 	if (setrlimit(resource, &want) < 0)
-		return sbx_err_errno(err, -errno, "rlimit", "cannot set limit %d", resource);
+		return sbx_err_errno(err, -errno, "rlimit", "cannot set limit %d",
+				     resource);
 	return 0;
 }
 
@@ -194,7 +199,8 @@ static void explain_exec(const struct child_args *args, struct child_msg *msg, i
 {
 	msg->exec_errno = -r;
 	if (r == -ENOENT && !strchr(args->argv[0], '/'))
-		sbx_err_set(&msg->err, r, "exec", "%s: command not found in the box (PATH is %s)",
+		sbx_err_set(&msg->err, r, "exec",
+			    "%s: command not found in the box (PATH is %s)",
 			    args->argv[0], args->path);
 	else
 		sbx_err_errno(&msg->err, r, "exec", "%s", args->argv[0]);
@@ -204,8 +210,8 @@ static void explain_exec(const struct child_args *args, struct child_msg *msg, i
  * The command's side of vfork: it shares our memory until exec, so a failure is simply left in
  * @msg. @at_exec tells a death before exec from one of the command's own.
  */
-static attr_noreturn void command_main(const struct child_args *args, struct child_msg *msg,
-				       volatile bool *at_exec)
+static attr_noreturn void command_main(const struct child_args *args,
+				       struct child_msg *msg, volatile bool *at_exec)
 {
 	if (setsid() < 0 || dup2(args->stdio[0], 0) < 0 || dup2(args->stdio[1], 1) < 0 ||
 	    dup2(args->stdio[2], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
@@ -265,8 +271,10 @@ static attr_noreturn void init_main(const struct child_args *args, struct child_
  * vfork: the kernel lets us go on when the command was executed or is dead, and nothing is
  * copied. Only then is it announced as started: what dies before is our failure, not its own.
  */
-static attr_noreturn void start_command(const struct child_args *args, struct child_msg *msg,
-					const struct mount_handles *handles, uint64_t *last)
+static attr_noreturn void start_command(const struct child_args *args,
+					struct child_msg *msg,
+					const struct mount_handles *handles,
+					uint64_t *last)
 {
 	struct sigaction chld = { .sa_handler = on_sigchld, .sa_flags = SA_NOCLDSTOP };
 	volatile bool at_exec = false;
@@ -285,7 +293,8 @@ static attr_noreturn void start_command(const struct child_args *args, struct ch
 	if (command < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot fork the command");
 	else if (!at_exec)
-		sbx_err_set(&msg->err, -EPROTO, "child", "the command died before its exec");
+		sbx_err_set(&msg->err, -EPROTO, "child",
+			    "the command died before its exec");
 	if (msg->err.code)
 		die(args->status_fd, msg);
 

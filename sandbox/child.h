@@ -21,17 +21,17 @@ enum child_msg_type {
 };
 
 enum child_step {
-	CHILD_STEP_MAPS,   /* clone until the ids are mapped */
+	CHILD_STEP_MAPS, /* clone until the ids are mapped */
 	CHILD_STEP_MOUNTS,
-	CHILD_STEP_REST,   /* network, limits, capabilities */
-	CHILD_STEP_EXEC,   /* fork, seccomp, exec */
+	CHILD_STEP_REST, /* network, limits, capabilities */
+	CHILD_STEP_EXEC, /* fork, seccomp, exec */
 	_CHILD_STEP_MAX
 };
 
 struct child_msg {
 	enum child_msg_type type;
 	struct sbx_err err;
-	int exec_errno;   /* with CHILD_ERROR: exec itself said so; else 0 */
+	int exec_errno; /* with CHILD_ERROR: exec itself said so; else 0 */
 	int wait_status;
 	int landlock_abi; /* 0 = this kernel has none */
 	uint64_t step_us[_CHILD_STEP_MAX];
@@ -43,7 +43,7 @@ struct child_args {
 	struct idmap map;
 	char *const *argv;
 	char *const *env;
-	const char *path;  /* the PATH of the box, to find argv[0] in */
+	const char *path; /* the PATH of the box, to find argv[0] in */
 	const char *cwd;
 	bool own_network;
 	unsigned affinity_cpus; /* 0 = leave alone */

@@ -33,7 +33,7 @@ static attr_noreturn void die(const char *what, int r)
 }
 
 /* Room for every number of this architecture; above lies only the x32 bit. */
-#define MAX_NR 1024
+#define MAX_NR  1024
 #define X32_BIT 0x40000000U
 
 struct range {

@@ -29,8 +29,9 @@ int filter_enter(struct sbx_err *err)
 {
 	if (install(filter_args, ARRAY_SIZE(filter_args)) < 0 ||
 	    install(filter_names, ARRAY_SIZE(filter_names)) < 0)
-		return sbx_err_errno(err, -errno, "seccomp",
-				     "cannot install the system call filter (the kernel needs "
-				     "CONFIG_SECCOMP_FILTER)");
+		return sbx_err_errno(
+			err, -errno, "seccomp",
+			"cannot install the system call filter (the kernel needs "
+			"CONFIG_SECCOMP_FILTER)");
 	return 0;
 }

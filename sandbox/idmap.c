@@ -23,7 +23,8 @@ static int last_range(const char *map_file, uint64_t *ret_first, uint64_t *ret_c
 	uint64_t inside, outside, count;
 
 	*ret_count = 0;
-	while (f && fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside, &count) == 3) {
+	while (f && fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside,
+			   &count) == 3) {
 		*ret_first = inside;
 		*ret_count = count;
 	}
@@ -49,14 +50,17 @@ static int unused_id(const char *map_file, uint32_t *ret)
 
 int idmap_choose(struct idmap *ret, struct sbx_err *err)
 {
-	struct idmap map = { .uid = geteuid(), .gid = getegid(), .root = caps_are_root() };
+	struct idmap map = { .uid = geteuid(),
+			     .gid = getegid(),
+			     .root = caps_are_root() };
 
 	if (map.root && (unused_id("/proc/self/uid_map", &map.uid) < 0 ||
 			 unused_id("/proc/self/gid_map", &map.gid) < 0))
-		return sbx_err_set(err, -ERANGE, "idmap",
-				   "this user namespace has no unused ids to give to the box; "
-				   "run as an ordinary user, or map at least 65536 ids into "
-				   "this container");
+		return sbx_err_set(
+			err, -ERANGE, "idmap",
+			"this user namespace has no unused ids to give to the box; "
+			"run as an ordinary user, or map at least 65536 ids into "
+			"this container");
 	*ret = map;
 	return 0;
 }
@@ -102,7 +106,8 @@ int idmap_userns(const struct idmap *map, uid_t owner, gid_t group, int *ret_fd,
 		_exit(0);
 	}
 	if (pid < 0)
-		return sbx_err_errno(err, -errno, "idmap", "cannot make a user namespace");
+		return sbx_err_errno(err, -errno, "idmap",
+				     "cannot make a user namespace");
 
 	r = write_map(pid, "uid_map", owner, map->uid);
 	if (r == 0)
@@ -116,7 +121,8 @@ int idmap_userns(const struct idmap *map, uid_t owner, gid_t group, int *ret_fd,
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (r < 0)
-		return sbx_err_errno(err, r, "idmap", "cannot prepare an id-mapped mount");
+		return sbx_err_errno(err, r, "idmap",
+				     "cannot prepare an id-mapped mount");
 	*ret_fd = fd;
 	return 0;
 }

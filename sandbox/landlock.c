@@ -21,15 +21,16 @@
 #include "base/cleanup.h"
 
 /* Younger than the headers that this may be built with. */
-#define FS_TRUNCATE (1ULL << 14)    /* ABI 3, Linux 6.2 */
-#define FS_IOCTL_DEV (1ULL << 15)   /* ABI 5, Linux 6.10 */
+#define FS_TRUNCATE    (1ULL << 14) /* ABI 3, Linux 6.2 */
+#define FS_IOCTL_DEV   (1ULL << 15) /* ABI 5, Linux 6.10 */
 #define SCOPE_ABSTRACT (1ULL << 0)  /* ABI 6, Linux 6.12 */
-#define SCOPE_SIGNAL (1ULL << 1)
+#define SCOPE_SIGNAL   (1ULL << 1)
 
-#define FS_READ \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define FS_FILE                                                                             \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |                        \
+#define FS_READ                                                      \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	 LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_FILE                                                      \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
 	 LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 /* The kernel's struct of ABI 6; older kernels accept it while the rest is zero. */
@@ -57,15 +58,19 @@ static int allow(int ruleset, const char *path, uint64_t access, struct sbx_err 
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return sbx_err_errno(err, -errno, "landlock", "cannot open %s in the box", path);
+		return sbx_err_errno(err, -errno, "landlock", "cannot open %s in the box",
+				     path);
 	rule.allowed_access = S_ISDIR(st.st_mode) ? access : access & FS_FILE;
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return sbx_err_errno(err, -errno, "landlock", "cannot make a rule for %s", path);
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule,
+		    0) < 0)
+		return sbx_err_errno(err, -errno, "landlock", "cannot make a rule for %s",
+				     path);
 	return 0;
 }
 
 /* What an operation of the plan made writable. */
-static int allow_op(int ruleset, const struct op *op, uint64_t access, struct sbx_err *err)
+static int allow_op(int ruleset, const struct op *op, uint64_t access,
+		    struct sbx_err *err)
 {
 	char dir[PATH_MAX];
 
@@ -75,7 +80,8 @@ static int allow_op(int ruleset, const struct op *op, uint64_t access, struct sb
 		return 0;
 	if (!(op->flags & OP_OVERLAY))
 		return allow(ruleset, op->dest, access, err);
-	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(op->dest, '/') - op->dest), op->dest);
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(op->dest, '/') - op->dest),
+		 op->dest);
 	return allow(ruleset, *dir ? dir : "/", access, err);
 }
 
@@ -86,7 +92,8 @@ int landlock_enter(const struct plan *plan, int *ret_abi, struct sbx_err *err)
 	uint64_t all;
 	int abi, r;
 
-	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
+			   LANDLOCK_CREATE_RULESET_VERSION);
 	/* Version 1 cannot allow a rename from one directory to another, not even in /tmp. */
 	*ret_abi = abi >= 2 ? abi : 0;
 	if (abi < 2)

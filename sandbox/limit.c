@@ -12,7 +12,7 @@
 #define DAY (86400 * USEC_PER_SEC)
 
 #define DURATION "a duration such as 500ms, 90s, 10m or 2h"
-#define SIZE "a size such as 64M, 512MiB or 2G"
+#define SIZE     "a size such as 64M, 512MiB or 2G"
 
 /*
  * Memory below 4 MiB cannot even hold the program loader and a page of every shared library:
@@ -23,14 +23,14 @@ const struct limit_info limit_table[_SBX_LIMIT_MAX] = {
 			     USEC_PER_MSEC, 365 * DAY },
 	[SBX_LIMIT_CPU_TIME] = { "cpu_time", "cpu-time", DURATION, parse_duration, 0,
 				 USEC_PER_MSEC, 365 * DAY },
-	[SBX_LIMIT_CPUS] = { "cpus", "cpus", "a number of CPUs such as 0.5 or 2", parse_milli, 0,
-			     10, 1000000 },
+	[SBX_LIMIT_CPUS] = { "cpus", "cpus", "a number of CPUs such as 0.5 or 2",
+			     parse_milli, 0, 10, 1000000 },
 	[SBX_LIMIT_MEMORY] = { "memory", "memory", SIZE, parse_size, 2 * GiB, 4 * MiB,
 			       1ULL << 50 },
 	[SBX_LIMIT_PIDS] = { "pids", "pids", "a whole number of processes and threads",
 			     parse_u64, 256, 1, 4194304 },
-	[SBX_LIMIT_SCRATCH] = { "scratch", "scratch", SIZE, parse_size, 512 * MiB, 64 << 10,
-				1ULL << 50 },
+	[SBX_LIMIT_SCRATCH] = { "scratch", "scratch", SIZE, parse_size, 512 * MiB,
+				64 << 10, 1ULL << 50 },
 	[SBX_LIMIT_OUT] = { "out", "out", SIZE, parse_size, GiB, 64 << 10, 1ULL << 50 },
 	[SBX_LIMIT_OUTPUT] = { "output", "output", SIZE, parse_size, 16 * MiB, 4 << 10,
 			       1ULL << 40 },
@@ -59,7 +59,8 @@ const char *limit_format(enum sbx_limit limit, uint64_t value, char *out, size_t
 	return out;
 }
 
-int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret, struct sbx_err *err)
+int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret,
+		struct sbx_err *err)
 {
 	const struct limit_info *info = &limit_table[limit];
 	char low[32], high[32];
@@ -68,8 +69,8 @@ int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret, struct sb
 
 	r = info->parse(text, &value);
 	if (r == -EINVAL)
-		return sbx_err_set(err, r, "limit", "%s: '%s' is not %s", info->name, text,
-				   info->accepts);
+		return sbx_err_set(err, r, "limit", "%s: '%s' is not %s", info->name,
+				   text, info->accepts);
 	if (r < 0 || value < info->min || value > info->max)
 		return sbx_err_set(err, -ERANGE, "limit", "%s: '%s' is outside %s to %s",
 				   info->name, text,

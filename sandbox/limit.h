@@ -10,11 +10,11 @@
 #include "sandbox.h"
 
 struct limit_info {
-	const char *name;   /* key in configuration, policy, spec and record */
-	const char *option; /* option of `autoexp exec`, without the dashes */
+	const char *name;    /* key in configuration, policy, spec and record */
+	const char *option;  /* option of `autoexp exec`, without the dashes */
 	const char *accepts; /* for messages: an example of what is accepted */
 	int (*parse)(const char *s, uint64_t *ret);
-	uint64_t def;       /* 0 = not limited unless asked for */
+	uint64_t def; /* 0 = not limited unless asked for */
 	uint64_t min, max;
 };
 
@@ -33,7 +33,8 @@ int limit_find(const char *name);
  *
  * Return: 0; -EINVAL; -ERANGE
  */
-int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret, struct sbx_err *err);
+int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret,
+		struct sbx_err *err);
 
 /* As people write it; @size of at least 32. Return: @out */
 const char *limit_format(enum sbx_limit limit, uint64_t value, char *out, size_t size);

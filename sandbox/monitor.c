@@ -21,9 +21,9 @@
 #include "limit.h"
 #include "soft.h"
 
-#define SETUP_TIMEOUT_US (30 * USEC_PER_SEC)
-#define REAP_TIMEOUT_US (10 * USEC_PER_SEC)
-#define PROGRESS_US USEC_PER_SEC
+#define SETUP_TIMEOUT_US  (30 * USEC_PER_SEC)
+#define REAP_TIMEOUT_US   (10 * USEC_PER_SEC)
+#define PROGRESS_US       USEC_PER_SEC
 /* How long a reader may still take what the dead command has printed. */
 #define READER_TIMEOUT_US (10 * USEC_PER_SEC)
 
@@ -33,11 +33,12 @@ struct state {
 	struct monitor *m;
 	struct sbx_err *err;
 	uint64_t born_us;
-	uint64_t started_us;  /* 0 until the command runs */
-	uint64_t killed_us;   /* when the end began: our kill, or the command's own; else 0 */
+	uint64_t started_us; /* 0 until the command runs */
+	uint64_t
+		killed_us; /* when the end began: our kill, or the command's own; else 0 */
 	uint64_t next_sample_us, next_progress_us;
-	bool ended;           /* process 1 told how the command ended */
-	bool dead;            /* process 1 is reaped */
+	bool ended; /* process 1 told how the command ended */
+	bool dead;  /* process 1 is reaped */
 	int wait_status;
 	int setup_error;
 };
@@ -144,8 +145,10 @@ static void on_death(struct state *s)
 		on_message(s);
 	s->dead = true;
 	/* Children that a killed process 1 leaves are not in its usage: keep the last sample. */
-	cpu = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_utime.tv_usec +
-	      (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC + (uint64_t)usage.ru_stime.tv_usec;
+	cpu = (uint64_t)usage.ru_utime.tv_sec * USEC_PER_SEC +
+	      (uint64_t)usage.ru_utime.tv_usec +
+	      (uint64_t)usage.ru_stime.tv_sec * USEC_PER_SEC +
+	      (uint64_t)usage.ru_stime.tv_usec;
 	r->cpu_us = MAX(r->cpu_us, cpu);
 	r->memory_peak_bytes =
 		MAX(r->memory_peak_bytes, (uint64_t)usage.ru_maxrss * 1024);
@@ -187,7 +190,9 @@ static void check_usage(struct state *s, uint64_t now)
 		kill_box(s, KILL_PIDS, now);
 	/* N CPUs use up the rest of the time no sooner than in rest / N. */
 	if (cap && cap > cpu)
-		wait = MIN(wait, MAX((cap - cpu) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1000));
+		wait = MIN(
+			wait,
+			MAX((cap - cpu) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1000));
 	s->next_sample_us = now + wait;
 }
 
@@ -267,7 +272,8 @@ static void wait_turn(struct state *s, uint64_t until)
 		[FD_STATUS] = { .fd = m->box->status_fd, .events = POLLIN },
 		[FD_PIDFD] = { .fd = s->dead ? -1 : m->box->pidfd, .events = POLLIN },
 		[FD_SIGNAL] = { .fd = m->signal_fd, .events = POLLIN },
-		[FD_LIFELINE] = { .fd = s->killed_us || s->dead ? -1 : m->job->lifeline_fd,
+		[FD_LIFELINE] = { .fd = s->killed_us || s->dead ? -1
+								: m->job->lifeline_fd,
 				  .events = POLLIN },
 	};
 	size_t n = FD_OUTPUT + output_poll(m->output, fds + FD_OUTPUT);
@@ -328,11 +334,12 @@ int monitor_run(struct monitor *m, struct sbx_err *err)
 	take_end(&s);
 	cgroup_read_stats(m->cg, &m->result->stats);
 	if (!s.setup_error && !s.started_us && m->result->killed != KILL_INTERRUPT)
-		s.setup_error = sbx_err_set(err, -EPROTO, "setup",
-					    m->result->stats.oom_kill ?
-						    "the memory limit is too small for the box to "
-						    "start; raise --memory" :
-						    "process 1 of the box died before the command "
-						    "started");
+		s.setup_error = sbx_err_set(
+			err, -EPROTO, "setup",
+			m->result->stats.oom_kill
+				? "the memory limit is too small for the box to "
+				  "start; raise --memory"
+				: "process 1 of the box died before the command "
+				  "started");
 	return s.setup_error;
 }

@@ -30,9 +30,9 @@
 
 #include "base/file.h"
 
-#define SCRATCH "/.scratch"
-#define EMPTY SCRATCH "/empty"
-#define ROOT_BYTES (1ULL << 20)
+#define SCRATCH     "/.scratch"
+#define EMPTY       SCRATCH "/empty"
+#define ROOT_BYTES  (1ULL << 20)
 #define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* Where the new root is put while the old one is still there; any directory will do. */
@@ -50,7 +50,8 @@ int mount_clone(int dir_fd, const char *path, bool recursive)
 
 	if (!*path)
 		flags |= AT_EMPTY_PATH;
-	fd = (int)syscall(SYS_open_tree, dir_fd, path, flags | (recursive ? AT_RECURSIVE : 0));
+	fd = (int)syscall(SYS_open_tree, dir_fd, path,
+			  flags | (recursive ? AT_RECURSIVE : 0));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -69,8 +70,8 @@ static int set_attr(int fd, unsigned flags, uint64_t attr, int userns_fd)
 int mount_restrict(int mount_fd, bool device)
 {
 	return set_attr(mount_fd, device ? 0 : AT_RECURSIVE,
-			device ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC :
-				 MOUNT_ATTR_RDONLY | NO_SUID_DEV,
+			device ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC
+			       : MOUNT_ATTR_RDONLY | NO_SUID_DEV,
 			-EBADF);
 }
 
@@ -93,8 +94,8 @@ static int new_mount(const char *type, const char *const options[][2], uint64_t 
 	if (fs < 0)
 		return -1;
 	for (size_t i = 0; options && options[i][0]; i++)
-		if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0], options[i][1],
-			    0) < 0)
+		if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0],
+			    options[i][1], 0) < 0)
 			return -1;
 	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -1;
@@ -106,7 +107,10 @@ static int new_tmpfs(uint64_t bytes, const char *mode)
 {
 	char size[32], inodes[32];
 	const char *const options[][2] = {
-		{ "size", size }, { "nr_inodes", inodes }, { "mode", mode }, { NULL, NULL },
+		{ "size", size },
+		{ "nr_inodes", inodes },
+		{ "mode", mode },
+		{ NULL, NULL },
 	};
 
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
@@ -194,7 +198,8 @@ static int do_symlink(const struct op *op, struct sbx_err *err)
 {
 	if (symlink(op->arg, op->dest) == 0)
 		return 0;
-	if (errno != ENOENT || make_parents(op->dest) < 0 || symlink(op->arg, op->dest) < 0)
+	if (errno != ENOENT || make_parents(op->dest) < 0 ||
+	    symlink(op->arg, op->dest) < 0)
 		return fail(err, "cannot link", op->dest);
 	return 0;
 }
@@ -205,7 +210,8 @@ static int do_symlink(const struct op *op, struct sbx_err *err)
  */
 static int do_mask(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd = mount_clone(AT_FDCWD, op->is_dir ? EMPTY : "/dev/null", false);
+	cleanup_close int fd =
+		mount_clone(AT_FDCWD, op->is_dir ? EMPTY : "/dev/null", false);
 
 	if (fd < 0 || (attach(fd, op->dest) < 0 && errno != ENOENT))
 		return fail(err, "cannot mask", op->dest);
@@ -223,7 +229,8 @@ static int do_bind(const struct op *op, struct sbx_err *err)
 	return 0;
 }
 
-static int do_tmpfs(const char *dest, uint64_t bytes, const char *mode, struct sbx_err *err)
+static int do_tmpfs(const char *dest, uint64_t bytes, const char *mode,
+		    struct sbx_err *err)
 {
 	cleanup_close int fd = new_tmpfs(bytes, mode);
 
@@ -235,7 +242,9 @@ static int do_tmpfs(const char *dest, uint64_t bytes, const char *mode, struct s
 static int do_pts(const struct op *op, struct sbx_err *err)
 {
 	static const char *const options[][2] = {
-		{ "ptmxmode", "0666" }, { "mode", "620" }, { NULL, NULL },
+		{ "ptmxmode", "0666" },
+		{ "mode", "620" },
+		{ NULL, NULL },
 	};
 	cleanup_close int fd = -EBADF;
 
@@ -330,10 +339,12 @@ static int keep_siblings(const char *dir, const char *except, struct sbx_err *er
 			struct dirent64_raw *e = (struct dirent64_raw *)(entries + at);
 
 			at += e->reclen;
-			if (streq(e->name, ".") || streq(e->name, "..") || streq(e->name, except))
+			if (streq(e->name, ".") || streq(e->name, "..") ||
+			    streq(e->name, except))
 				continue;
 			if (keep_sibling(dir, e->name) < 0)
-				return fail(err, "cannot keep beside the target:", e->name);
+				return fail(err,
+					    "cannot keep beside the target:", e->name);
 		}
 	}
 	return n < 0 ? fail(err, "cannot list", dir) : 0;
@@ -361,7 +372,8 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	if (fd < 0 || (op->flags & OP_READONLY && mount_restrict(fd, false) < 0) ||
 	    attach(fd, overlay ? dir : op->dest) < 0)
 		return fail(err, "cannot mount the target", op->dest);
-	*ret_dir = open(overlay ? dir : SCRATCH "/target", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*ret_dir =
+		open(overlay ? dir : SCRATCH "/target", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return *ret_dir < 0 ? fail(err, "cannot open the directory of", op->dest) : 0;
 }
 
@@ -458,10 +470,11 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 		return fail(err, "cannot make private:", "/");
 	proc = new_mount("proc", NULL, NO_SUID_DEV | MOUNT_ATTR_NOEXEC);
 	if (proc < 0)
-		return sbx_err_errno(err, -errno, "mount",
-				     "cannot mount a /proc of the box's own; inside a container "
-				     "this needs an unmasked /proc (docker: --security-opt "
-				     "systempaths=unconfined)");
+		return sbx_err_errno(
+			err, -errno, "mount",
+			"cannot mount a /proc of the box's own; inside a container "
+			"this needs an unmasked /proc (docker: --security-opt "
+			"systempaths=unconfined)");
 	root = new_tmpfs(ROOT_BYTES, "755");
 	if (root < 0 || attach(root, BASE) < 0)
 		return fail(err, "cannot mount the new root on", BASE);

@@ -15,9 +15,11 @@ int net_loopback_up(struct sbx_err *err)
 
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &lo) < 0)
-		return sbx_err_errno(err, -errno, "net", "cannot look at the loopback device");
+		return sbx_err_errno(err, -errno, "net",
+				     "cannot look at the loopback device");
 	lo.ifr_flags |= IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
-		return sbx_err_errno(err, -errno, "net", "cannot switch on the loopback device");
+		return sbx_err_errno(err, -errno, "net",
+				     "cannot switch on the loopback device");
 	return 0;
 }

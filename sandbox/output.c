@@ -28,7 +28,8 @@ static int open_again(int fd, bool *ret_ours)
 	int own;
 
 	*ret_ours = false;
-	if (fd < 0 || fstat(fd, &st) < 0 || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -39,7 +40,9 @@ static int open_again(int fd, bool *ret_ours)
 int output_init(struct output *o, const int from[2], const int to[2], int log_fd,
 		uint64_t limit, struct sbx_err *err)
 {
-	*o = (struct output){ .limit = limit, .log_fd = log_fd, .forward_all = log_fd >= 0 };
+	*o = (struct output){ .limit = limit,
+			      .log_fd = log_fd,
+			      .forward_all = log_fd >= 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(o->streams); i++) {
 		struct stream *s = &o->streams[i];
@@ -227,11 +230,13 @@ int output_finish(struct output *o)
 	lost = o->logged > kept ? o->logged - kept : 0;
 	o->dropped += lost;
 	if (lost) {
-		snprintf(mark, sizeof(mark), "\n[... %" PRIu64 " bytes left out ...]\n", lost);
+		snprintf(mark, sizeof(mark), "\n[... %" PRIu64 " bytes left out ...]\n",
+			 lost);
 		r = fd_write_all(o->log_fd, mark, strlen(mark));
 	}
 	if (r == 0 && o->wrapped)
-		r = fd_write_all(o->log_fd, o->tail + o->tail_at, o->tail_size - o->tail_at);
+		r = fd_write_all(o->log_fd, o->tail + o->tail_at,
+				 o->tail_size - o->tail_at);
 	if (r == 0)
 		r = fd_write_all(o->log_fd, o->tail, o->tail_at);
 	return o->log_error ? o->log_error : r;

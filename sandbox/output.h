@@ -10,23 +10,23 @@
 
 /* One stream on its way from the box to whoever reads it. */
 struct stream {
-	int from;          /* non-blocking pipe; -EBADF after its end */
-	int to;            /* -EBADF = nobody */
-	bool to_is_ours;   /* opened by us, non-blocking */
-	char *pending;     /* read but not yet written */
+	int from;        /* non-blocking pipe; -EBADF after its end */
+	int to;          /* -EBADF = nobody */
+	bool to_is_ours; /* opened by us, non-blocking */
+	char *pending;   /* read but not yet written */
 	size_t pending_at, pending_len;
 };
 
 struct output {
 	struct stream streams[2]; /* stdout, stderr */
-	uint64_t limit;           /* bytes kept; what is forwarded where forward_all is off */
-	bool forward_all;         /* stdout passes whole, whatever the limit */
-	int log_fd;               /* -EBADF = none */
+	uint64_t limit;   /* bytes kept; what is forwarded where forward_all is off */
+	bool forward_all; /* stdout passes whole, whatever the limit */
+	int log_fd;       /* -EBADF = none */
 	uint64_t total, dropped, logged;
-	char *tail;               /* ring of the last bytes for the log */
+	char *tail; /* ring of the last bytes for the log */
 	size_t tail_size, tail_at;
 	bool wrapped;
-	int log_error;            /* first errno of writing the log */
+	int log_error; /* first errno of writing the log */
 };
 
 /**

@@ -10,10 +10,12 @@
 #include "show.h"
 
 /* Device nodes of the host that are safe to share: stateless, or the caller's own. */
-static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
+static const char *const devices[] = {
+	"null", "zero", "full", "random", "urandom", "tty"
+};
 
 static const char *const device_links[][2] = {
-	{ "/dev/fd", "/proc/self/fd" },      { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/fd", "/proc/self/fd" },       { "/dev/stdin", "/proc/self/fd/0" },
 	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
 	{ "/dev/ptmx", "pts/ptmx" },
 };
@@ -25,9 +27,10 @@ static const char *const device_links[][2] = {
  * the host's root, and the box has neither.
  */
 static const char *const proc_masked[] = {
-	"/proc/acpi/", "/proc/asound/", "/proc/bus/", "/proc/driver/", "/proc/fs/", "/proc/irq/",
-	"/proc/kallsyms", "/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi/", "/proc/sysrq-trigger", "/proc/timer_list",
+	"/proc/acpi/", "/proc/asound/",       "/proc/bus/",          "/proc/driver/",
+	"/proc/fs/",   "/proc/irq/",          "/proc/kallsyms",      "/proc/kcore",
+	"/proc/keys",  "/proc/kmsg",          "/proc/latency_stats", "/proc/sched_debug",
+	"/proc/scsi/", "/proc/sysrq-trigger", "/proc/timer_list",
 };
 
 /*
@@ -43,9 +46,10 @@ static const char *const proc_settings[][2] = {
 /* Directories in which the box may write; mounting below one needs a guard (see guard()). */
 static const char *const writable_roots[] = { "/tmp", "/dev/shm", "/home/autoexp" };
 
-static const char passwd[] = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-			     "autoexp:x:1000:1000:autoexp:/home/autoexp:/bin/sh\n"
-			     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+static const char passwd[] =
+	"root:x:0:0:root:/root:/usr/sbin/nologin\n"
+	"autoexp:x:1000:1000:autoexp:/home/autoexp:/bin/sh\n"
+	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 static const char group[] = "root:x:0:\nautoexp:x:1000:\nnogroup:x:65534:\n";
 
 static int add(struct plan *p, struct op op, const char *dest, const char *source,
@@ -81,7 +85,8 @@ static int add_text(struct plan *p, enum op_type type, const char *dest, const c
 static int add_bind(struct plan *p, const char *dest, const char *source, unsigned flags,
 		    struct sbx_err *err)
 {
-	return add(p, (struct op){ .type = OP_BIND, .flags = flags }, dest, source, NULL, err);
+	return add(p, (struct op){ .type = OP_BIND, .flags = flags }, dest, source, NULL,
+		   err);
 }
 
 static int add_mask(struct plan *p, const char *path, struct sbx_err *err)
@@ -104,7 +109,8 @@ static int add_system(struct plan *p, const char *path, struct sbx_err *err)
 		return add_bind(p, path, path, OP_OPTIONAL, err);
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
-		return sbx_err_errno(err, -errno, "plan", "cannot read the link %s", path);
+		return sbx_err_errno(err, -errno, "plan", "cannot read the link %s",
+				     path);
 	target[n] = '\0';
 	return add_text(p, OP_SYMLINK, path, target, err);
 }
@@ -151,8 +157,8 @@ static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_
 	if (r == 0)
 		r = add_text(p, OP_FILE, "/etc/group", group, err);
 	if (r == 0)
-		r = add_bind(p, "/sys/devices/system/cpu", "/sys/devices/system/cpu", OP_OPTIONAL,
-			     err);
+		r = add_bind(p, "/sys/devices/system/cpu", "/sys/devices/system/cpu",
+			     OP_OPTIONAL, err);
 	if (r == 0)
 		r = add_bind(p, "/sys/devices/system/node", "/sys/devices/system/node",
 			     OP_OPTIONAL, err);
@@ -212,23 +218,24 @@ static int check_path(const char *what, const char *path, struct sbx_err *err)
 {
 	if (path[0] != '/' || strstr(path, "/../") || strstr(path, "//") ||
 	    strlen(path) >= PATH_MAX)
-		return sbx_err_set(err, -EINVAL, "plan", "%s '%s': not a clean absolute path", what,
-				   path);
+		return sbx_err_set(err, -EINVAL, "plan",
+				   "%s '%s': not a clean absolute path", what, path);
 	if (streq(path, "/") || streq(path, "/tmp"))
 		return sbx_err_set(err, -EINVAL, "plan",
-				   "%s '%s': too wide; name the directory that is needed", what,
-				   path);
+				   "%s '%s': too wide; name the directory that is needed",
+				   what, path);
 	for (size_t i = 0; i < ARRAY_SIZE(never_shown); i++)
 		if (is_below(path, never_shown[i]))
-			return sbx_err_set(err, -EINVAL, "plan",
-					   "%s '%s': paths below %s are not shown, for sockets and "
-					   "devices there reach out of the box",
-					   what, path, never_shown[i]);
+			return sbx_err_set(
+				err, -EINVAL, "plan",
+				"%s '%s': paths below %s are not shown, for sockets and "
+				"devices there reach out of the box",
+				what, path, never_shown[i]);
 	return 0;
 }
 
-static int add_shown(struct plan *p, const char *what, const char *dest, const char *source,
-		     unsigned flags, struct sbx_err *err)
+static int add_shown(struct plan *p, const char *what, const char *dest,
+		     const char *source, unsigned flags, struct sbx_err *err)
 {
 	int r;
 
@@ -274,8 +281,8 @@ static int add_job(struct plan *p, const struct sbx_job *job, struct sbx_err *er
  * The end, in this order: guards are sealed before the target may cover one of them, and the
  * root last, for the scratch directory's place is removed from it.
  */
-static int add_end(struct plan *p, const struct sbx_policy *policy, const struct sbx_job *job,
-		   struct sbx_err *err)
+static int add_end(struct plan *p, const struct sbx_policy *policy,
+		   const struct sbx_job *job, struct sbx_err *err)
 {
 	static const unsigned target_flags[_SBX_TARGET_MAX] = {
 		[SBX_TARGET_OVERLAY] = OP_OVERLAY,
@@ -295,8 +302,8 @@ static int add_end(struct plan *p, const struct sbx_policy *policy, const struct
 	return r < 0 ? r : add_op(p, OP_SEAL, "/", 0, err);
 }
 
-int plan_new(const struct sbx_policy *policy, const struct sbx_job *job, struct plan **ret,
-	     struct sbx_err *err)
+int plan_new(const struct sbx_policy *policy, const struct sbx_job *job,
+	     struct plan **ret, struct sbx_err *err)
 {
 	struct plan *p = calloc(1, sizeof(*p));
 	int r;
@@ -367,14 +374,17 @@ static int open_source(struct op *op, const struct idmap *map, struct sbx_err *e
 	if (op->fd < 0)
 		return sbx_err_errno(err, op->fd, "mount", "cannot show %s", op->source);
 	if (fstat(op->fd, &st) < 0)
-		return sbx_err_errno(err, -errno, "mount", "cannot look at %s", op->source);
+		return sbx_err_errno(err, -errno, "mount", "cannot look at %s",
+				     op->source);
 	op->is_dir = S_ISDIR(st.st_mode);
 	if (!op->is_dir && !S_ISREG(st.st_mode) && !(op->flags & OP_DEVICE))
 		return sbx_err_set(err, -EINVAL, "mount",
-				   "cannot show %s: neither a file nor a directory", op->source);
+				   "cannot show %s: neither a file nor a directory",
+				   op->source);
 	r = mount_restrict(op->fd, op->flags & OP_DEVICE);
 	if (r < 0)
-		return sbx_err_errno(err, r, "mount", "cannot make %s read-only", op->source);
+		return sbx_err_errno(err, r, "mount", "cannot make %s read-only",
+				     op->source);
 	return open_owned(op, &st, map, err);
 }
 

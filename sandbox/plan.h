@@ -34,7 +34,7 @@ enum op_flag {
 	OP_OPTIONAL = 1 << 1, /* bind: leave out where the source is missing */
 	OP_OVERLAY = 1 << 2,  /* target: its whole directory is writable */
 	OP_READONLY = 1 << 3, /* target: not even the copy may be written */
-	OP_OWNED = 1 << 4,    /* bind: as root, the owner on disk becomes the box's user */
+	OP_OWNED = 1 << 4, /* bind: as root, the owner on disk becomes the box's user */
 };
 
 struct op {
@@ -63,8 +63,8 @@ struct plan {
  *
  * Return: 0; -EINVAL for a path that cannot be shown; -ENOMEM
  */
-int plan_new(const struct sbx_policy *policy, const struct sbx_job *job, struct plan **ret,
-	     struct sbx_err *err);
+int plan_new(const struct sbx_policy *policy, const struct sbx_job *job,
+	     struct plan **ret, struct sbx_err *err);
 void plan_free(struct plan *plan);
 
 /**

@@ -8,11 +8,16 @@
 #include "limit.h"
 
 static const char *const verdict_names[] = {
-	[SBX_SETUP_ERROR] = "setup-error", [SBX_INTERRUPTED] = "interrupted",
-	[SBX_OOM] = "oom",                 [SBX_TIMEOUT] = "timeout",
-	[SBX_CPU_LIMIT] = "cpu-limit",     [SBX_PIDS_LIMIT] = "pids-limit",
-	[SBX_VIOLATION] = "violation",     [SBX_SIGNAL] = "signal",
-	[SBX_EXIT] = "exit",               [SBX_OK] = "ok",
+	[SBX_SETUP_ERROR] = "setup-error",
+	[SBX_INTERRUPTED] = "interrupted",
+	[SBX_OOM] = "oom",
+	[SBX_TIMEOUT] = "timeout",
+	[SBX_CPU_LIMIT] = "cpu-limit",
+	[SBX_PIDS_LIMIT] = "pids-limit",
+	[SBX_VIOLATION] = "violation",
+	[SBX_SIGNAL] = "signal",
+	[SBX_EXIT] = "exit",
+	[SBX_OK] = "ok",
 };
 TABLE_CHECK(verdict_names, _SBX_VERDICT_MAX);
 
@@ -25,9 +30,12 @@ static const char *const layer_names[] = {
 TABLE_CHECK(layer_names, _SBX_LAYER_MAX);
 
 static const char *const kill_names[] = {
-	[KILL_NONE] = "nobody",           [KILL_WALL] = "wall limit",
-	[KILL_CPU_TIME] = "cpu_time limit", [KILL_MEMORY] = "memory watchdog",
-	[KILL_PIDS] = "pids watchdog",    [KILL_INTERRUPT] = "interrupt",
+	[KILL_NONE] = "nobody",
+	[KILL_WALL] = "wall limit",
+	[KILL_CPU_TIME] = "cpu_time limit",
+	[KILL_MEMORY] = "memory watchdog",
+	[KILL_PIDS] = "pids watchdog",
+	[KILL_INTERRUPT] = "interrupt",
 };
 TABLE_CHECK(kill_names, _KILL_MAX);
 
@@ -64,9 +72,9 @@ static json_t *limits_json(const struct sbx_result *r)
 		if (!l->value)
 			continue;
 		json_object_set_new(all, limit_table[i].name,
-				    json_pack("{s:o, s:s, s:b}", "value", number(l->value),
-					      "enforced_by", layer_names[l->layer], "hit",
-					      (int)l->hit));
+				    json_pack("{s:o, s:s, s:b}", "value",
+					      number(l->value), "enforced_by",
+					      layer_names[l->layer], "hit", (int)l->hit));
 	}
 	return all;
 }
@@ -79,11 +87,11 @@ static json_t *evidence_json(const struct sbx_result *r)
 			 " s:{s:s, s:s, s:o, s:o}}",
 			 "memory.events", "max", number(s->memory_max), "oom_kill",
 			 number(s->oom_kill), "oom_group_kill", number(s->oom_group_kill),
-			 "pids.events", "max", number(s->pids_max),
-			 "cpu.stat", "usage_usec", number(s->cpu_us), "nr_throttled",
+			 "pids.events", "max", number(s->pids_max), "cpu.stat",
+			 "usage_usec", number(s->cpu_us), "nr_throttled",
 			 number(s->throttled), "throttled_usec", number(s->throttled_us),
-			 "psi", "memory_full_us", number(s->memory_pressure_us),
-			 "kill", "by", kill_names[r->killed], "signal",
+			 "psi", "memory_full_us", number(s->memory_pressure_us), "kill",
+			 "by", kill_names[r->killed], "signal",
 			 r->killed ? "SIGKILL" : "none", "at_us", number(r->killed_us),
 			 "dead_after_us", number(r->dead_us));
 }
@@ -112,17 +120,16 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 		" s:s, s:i, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
 		"schema", 1, "verdict", verdict_text(r->verdict), "reason", r->reason,
 		"exit_code", r->exit_code < 0 ? json_null() : json_integer(r->exit_code),
-		"signal", r->signal ? json_integer(r->signal) : json_null(),
-		"wall_us", number(r->wall_us), "cpu_us", number(r->cpu_us),
-		"memory_peak_bytes", number(r->memory_peak_bytes),
-		"output_bytes", number(r->output_bytes),
-		"output_dropped_bytes", number(r->output_dropped_bytes),
-		"enforcement", enforcement(r), "limits", limits_json(r),
-		"evidence", evidence_json(r), "setup_us", steps_json(r),
-		"policy", policy_name, "landlock_abi", r->landlock_abi, "unreaped", (int)r->unreaped,
-		"target_changed", (int)r->target_changed,
-		"target_error", r->target_error[0] ? r->target_error : NULL,
-		"host", "kernel", host.release, "name", host.nodename, "machine", host.machine);
+		"signal", r->signal ? json_integer(r->signal) : json_null(), "wall_us",
+		number(r->wall_us), "cpu_us", number(r->cpu_us), "memory_peak_bytes",
+		number(r->memory_peak_bytes), "output_bytes", number(r->output_bytes),
+		"output_dropped_bytes", number(r->output_dropped_bytes), "enforcement",
+		enforcement(r), "limits", limits_json(r), "evidence", evidence_json(r),
+		"setup_us", steps_json(r), "policy", policy_name, "landlock_abi",
+		r->landlock_abi, "unreaped", (int)r->unreaped, "target_changed",
+		(int)r->target_changed, "target_error",
+		r->target_error[0] ? r->target_error : NULL, "host", "kernel",
+		host.release, "name", host.nodename, "machine", host.machine);
 }
 
 int result_exit_status(const struct sbx_result *r)

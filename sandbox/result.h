@@ -39,16 +39,17 @@ struct sbx_result {
 	bool soft; /* at least one limit is held by a watchdog */
 	struct cgroup_stats stats;
 	enum kill_cause killed;
-	uint64_t killed_us;  /* after the start of the command */
-	uint64_t dead_us;    /* from the kill until nothing was left */
+	uint64_t killed_us; /* after the start of the command */
+	uint64_t dead_us;   /* from the kill until nothing was left */
 	uint64_t step_us[_CHILD_STEP_MAX];
-	int landlock_abi;    /* version of the second wall, 0 = none */
-	bool unreaped;       /* something in uninterruptible sleep outlived SIGKILL */
+	int landlock_abi; /* version of the second wall, 0 = none */
+	bool unreaped;    /* something in uninterruptible sleep outlived SIGKILL */
 	bool target_changed;
-	char *target_data;   /* the new content, when it changed and may be taken */
+	char *target_data; /* the new content, when it changed and may be taken */
 	size_t target_len;
 	mode_t target_mode;
-	char target_error[128]; /* why the target's content cannot be taken; "" = it can */
+	char target_error
+		[128]; /* why the target's content cannot be taken; "" = it can */
 };
 
 const char *verdict_text(enum sbx_verdict v);

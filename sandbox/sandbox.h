@@ -19,11 +19,11 @@ enum sbx_limit {
 	SBX_LIMIT_WALL,     /* µs, CLOCK_MONOTONIC, from exec of the command */
 	SBX_LIMIT_CPU_TIME, /* µs, user + system of the whole tree */
 	SBX_LIMIT_CPUS,     /* thousandths of a CPU */
-	SBX_LIMIT_MEMORY,   /* bytes, whole tree, tmpfs and kernel memory included; swap is 0 */
-	SBX_LIMIT_PIDS,     /* processes and threads */
-	SBX_LIMIT_SCRATCH,  /* bytes in /tmp, /dev/shm, $HOME, scratch paths and target */
-	SBX_LIMIT_OUT,      /* bytes in $AUTOEXP_OUT */
-	SBX_LIMIT_OUTPUT,   /* bytes of stdout and stderr that are kept */
+	SBX_LIMIT_MEMORY, /* bytes, whole tree, tmpfs and kernel memory included; swap is 0 */
+	SBX_LIMIT_PIDS,    /* processes and threads */
+	SBX_LIMIT_SCRATCH, /* bytes in /tmp, /dev/shm, $HOME, scratch paths and target */
+	SBX_LIMIT_OUT,     /* bytes in $AUTOEXP_OUT */
+	SBX_LIMIT_OUTPUT,  /* bytes of stdout and stderr that are kept */
 	_SBX_LIMIT_MAX
 };
 
@@ -58,7 +58,7 @@ enum sbx_network { SBX_NETWORK_NONE, SBX_NETWORK_HOST, _SBX_NETWORK_MAX };
 
 /* How the target is handed in. */
 enum sbx_target_mode {
-	SBX_TARGET_BIND,    /* a private copy bound over the path: written in place only */
+	SBX_TARGET_BIND, /* a private copy bound over the path: written in place only */
 	SBX_TARGET_OVERLAY, /* its directory is writable, so that any way of saving works */
 	SBX_TARGET_RO,
 	_SBX_TARGET_MAX
@@ -67,8 +67,9 @@ enum sbx_target_mode {
 /* What any run under this policy may do. */
 struct sbx_policy {
 	char *name;
-	uint64_t limits[_SBX_LIMIT_MAX]; /* base units of enum sbx_limit; 0 = not limited */
-	char **system;                   /* host directories shown read-only */
+	uint64_t limits
+		[_SBX_LIMIT_MAX]; /* base units of enum sbx_limit; 0 = not limited */
+	char **system;            /* host directories shown read-only */
 	enum sbx_network network;
 	enum sbx_target_mode target;
 	bool soft; /* accept a watchdog where this host cannot enforce a limit */
@@ -76,23 +77,23 @@ struct sbx_policy {
 
 /* One run. Paths are absolute; strings and descriptors are borrowed. */
 struct sbx_job {
-	char *const *argv;        /* found through the box's PATH */
-	char *const *env;         /* NAME=value, added to the box's own environment */
-	const char *cwd;          /* inside; NULL = / or the view */
-	const char *view_path;    /* a tree shown read-only at this path ... */
-	const char *view_source;  /* ... taken from here; both or neither */
-	const char *target_path;  /* the one writable file, inside; or NULL */
-	int target_fd;            /* its content, readable, at offset 0 */
-	char *const *show;        /* host paths shown read-only at the same path */
-	char *const *scratch;     /* directories inside that are empty and writable */
-	const char *cgroup;       /* a delegated cgroup v2 directory, or NULL: find one */
-	int stdin_fd;             /* -EBADF = /dev/null */
-	int stdout_fd;            /* everything the command prints, never blocking our timers */
-	int stderr_fd;            /* the same for stderr; -EBADF = only the log */
-	int log_fd;               /* both, capped by the output limit, head and tail; or -EBADF */
-	int lifeline_fd;          /* end of file here interrupts the run; or -EBADF */
+	char *const *argv;       /* found through the box's PATH */
+	char *const *env;        /* NAME=value, added to the box's own environment */
+	const char *cwd;         /* inside; NULL = / or the view */
+	const char *view_path;   /* a tree shown read-only at this path ... */
+	const char *view_source; /* ... taken from here; both or neither */
+	const char *target_path; /* the one writable file, inside; or NULL */
+	int target_fd;           /* its content, readable, at offset 0 */
+	char *const *show;       /* host paths shown read-only at the same path */
+	char *const *scratch;    /* directories inside that are empty and writable */
+	const char *cgroup;      /* a delegated cgroup v2 directory, or NULL: find one */
+	int stdin_fd;            /* -EBADF = /dev/null */
+	int stdout_fd;   /* everything the command prints, never blocking our timers */
+	int stderr_fd;   /* the same for stderr; -EBADF = only the log */
+	int log_fd;      /* both, capped by the output limit, head and tail; or -EBADF */
+	int lifeline_fd; /* end of file here interrupts the run; or -EBADF */
 	void (*progress)(void *user, uint64_t wall_us, uint64_t memory_bytes);
-	void *progress_user;      /* called about once a second while the command runs */
+	void *progress_user; /* called about once a second while the command runs */
 };
 
 struct sbx_result;

@@ -7,10 +7,10 @@
 
 static const char *way_out(mode_t mode)
 {
-	return S_ISSOCK(mode) ? "a socket" :
-	       S_ISFIFO(mode) ? "a FIFO" :
-	       S_ISCHR(mode) || S_ISBLK(mode) ? "a device" :
-						NULL;
+	return S_ISSOCK(mode)                   ? "a socket"
+	       : S_ISFIFO(mode)                 ? "a FIFO"
+	       : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+						: NULL;
 }
 
 int show_check(const char *path, struct sbx_err *err)
@@ -27,11 +27,14 @@ int show_check(const char *path, struct sbx_err *err)
 		/* What we may not look at, the box may not either. */
 		if (e->fts_info == FTS_DNR || e->fts_info == FTS_DP)
 			continue;
-		if (e->fts_info == FTS_ERR || (e->fts_info == FTS_NS && e->fts_level == 0))
-			r = sbx_err_errno(err, -e->fts_errno, "show", "show %s", e->fts_path);
+		if (e->fts_info == FTS_ERR ||
+		    (e->fts_info == FTS_NS && e->fts_level == 0))
+			r = sbx_err_errno(err, -e->fts_errno, "show", "show %s",
+					  e->fts_path);
 		else if (e->fts_info != FTS_NS && (what = way_out(e->fts_statp->st_mode)))
 			r = sbx_err_set(err, -EINVAL, "show",
-					"show '%s': %s is %s, and a read-only mount does not stop "
+					"show '%s': %s is %s, and a read-only mount does "
+					"not stop "
 					"its use; show a narrower path without it",
 					path, e->fts_path, what);
 	}

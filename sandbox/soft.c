@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 
-#define MAX_PIDS 65536
-#define MAX_FILE (1 << 20)
+#define MAX_PIDS      65536
+#define MAX_FILE      (1 << 20)
 #define GROWTH_PER_US 4295 /* 4 GiB a second */
 
 struct walk {
@@ -49,8 +49,9 @@ static uint64_t stat_ticks(const char *stat)
 	long cutime = 0, cstime = 0;
 	const char *p = strrchr(stat, ')');
 
-	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
-			 &utime, &stime, &cutime, &cstime) != 4)
+	if (!p ||
+	    sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
+		   &utime, &stime, &cutime, &cstime) != 4)
 		return 0;
 	return utime + stime + (uint64_t)(cutime + cstime);
 }
@@ -103,8 +104,8 @@ static void look_at(struct walk *w, pid_t pid)
 	buf_clear(&b);
 	if (file_read(fd, "status", 0, MAX_FILE, &b) == 0) {
 		w->usage.memory_bytes += status_kib(buf_str(&b), "RssAnon:") << 10;
-		w->largest_shared =
-			MAX(w->largest_shared, status_kib(buf_str(&b), "RssShmem:") << 10);
+		w->largest_shared = MAX(w->largest_shared,
+					status_kib(buf_str(&b), "RssShmem:") << 10);
 	}
 }
 

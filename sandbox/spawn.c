@@ -51,15 +51,17 @@ static int explain_clone(int r, const struct child_args *args, struct sbx_err *e
 		"unprivileged user namespaces are not allowed on this host; ask the "
 		"administrator for one of: sysctl user.max_user_namespaces=15000, sysctl "
 		"kernel.unprivileged_userns_clone=1 (Debian), sysctl "
-		"kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile for "
+		"kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile "
+		"for "
 		"autoexp (Ubuntu)";
 
 	if ((r == -EPERM || r == -ENOSPC || r == -EACCES) && !args->map.root)
 		return sbx_err_errno(err, r, "clone", "%s", remedy);
 	if (r == -ENOSYS || r == -EINVAL || r == -E2BIG)
-		return sbx_err_errno(err, r, "clone",
-				     "this kernel cannot start the box: Linux 5.10 or later with "
-				     "all namespaces is needed");
+		return sbx_err_errno(
+			err, r, "clone",
+			"this kernel cannot start the box: Linux 5.10 or later with "
+			"all namespaces is needed");
 	return sbx_err_errno(err, r, "clone", "cannot start process 1 of the box");
 }
 
@@ -76,12 +78,14 @@ static int limit_core(pid_t pid, struct sbx_err *err)
 	if (prlimit(pid, RLIMIT_CORE, &one, NULL) == 0)
 		return 0;
 	saved = -errno;
-	if (file_read(AT_FDCWD, "/proc/sys/kernel/core_pattern", 0, 4096, &pattern) == 0 &&
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/core_pattern", 0, 4096, &pattern) ==
+		    0 &&
 	    buf_str(&pattern)[0] != '|')
 		return 0;
-	return sbx_err_errno(err, saved, "rlimit",
-			     "cannot limit core dumps to 1 byte while this host pipes them to a "
-			     "helper; start with 'ulimit -Hc unlimited' in force");
+	return sbx_err_errno(
+		err, saved, "rlimit",
+		"cannot limit core dumps to 1 byte while this host pipes them to a "
+		"helper; start with 'ulimit -Hc unlimited' in force");
 }
 
 static int release(struct spawn *s, const struct child_args *args, struct sbx_err *err)
@@ -92,7 +96,8 @@ static int release(struct spawn *s, const struct child_args *args, struct sbx_er
 	if (r == 0)
 		r = limit_core(s->pid, err);
 	if (r == 0 && write(s->lifeline_fd, "", 1) != 1)
-		r = sbx_err_errno(err, -errno, "clone", "process 1 died while it was set up");
+		r = sbx_err_errno(err, -errno, "clone",
+				  "process 1 died while it was set up");
 	return r;
 }
 
@@ -100,7 +105,8 @@ static int clone_child(struct child_args *args, int cgroup_fd, struct spawn *s,
 		       struct sbx_err *err)
 {
 	struct clone_args ca = {
-		.flags = CLONE_PIDFD | NAMESPACES | (args->own_network ? CLONE_NEWNET : 0),
+		.flags =
+			CLONE_PIDFD | NAMESPACES | (args->own_network ? CLONE_NEWNET : 0),
 		.pidfd = (uint64_t)(uintptr_t)&s->pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -126,8 +132,9 @@ static int make_channels(struct child_args *args, struct spawn *s, int stdin_fd,
 {
 	int status[2], r;
 
-	args->stdio[0] = stdin_fd >= 0 ? fcntl(stdin_fd, F_DUPFD_CLOEXEC, 3) :
-					 above_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
+	args->stdio[0] = stdin_fd >= 0
+				 ? fcntl(stdin_fd, F_DUPFD_CLOEXEC, 3)
+				 : above_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
 	close_later[0] = args->stdio[0];
 	if (args->stdio[0] < 0)
 		return -EMFILE;
@@ -194,7 +201,8 @@ int spawn_reap(struct spawn *s, struct rusage *ret_usage)
 	siginfo_t info = { 0 };
 
 	/* The raw call, for only it also reports the usage. */
-	if (syscall(SYS_waitid, P_PIDFD, s->pidfd, &info, WEXITED | WNOHANG, ret_usage) < 0)
+	if (syscall(SYS_waitid, P_PIDFD, s->pidfd, &info, WEXITED | WNOHANG, ret_usage) <
+	    0)
 		return -errno;
 	return info.si_pid ? 0 : -EAGAIN;
 }

@@ -10,17 +10,17 @@
 #include "child.h"
 
 struct spawn {
-	pid_t pid;       /* process 1 of the box, in our pid namespace */
+	pid_t pid; /* process 1 of the box, in our pid namespace */
 	int pidfd;
-	int status_fd;   /* messages of struct child_msg */
-	int lifeline_fd; /* closing it ends the box */
+	int status_fd;            /* messages of struct child_msg */
+	int lifeline_fd;          /* closing it ends the box */
 	int stdout_fd, stderr_fd; /* what the command writes, non-blocking */
 };
 
-#define SPAWN_INIT                                                                       \
-	{                                                                                \
-		.pidfd = -EBADF, .status_fd = -EBADF, .lifeline_fd = -EBADF,             \
-		.stdout_fd = -EBADF, .stderr_fd = -EBADF,                                \
+#define SPAWN_INIT                                                           \
+	{                                                                    \
+		.pidfd = -EBADF, .status_fd = -EBADF, .lifeline_fd = -EBADF, \
+		.stdout_fd = -EBADF, .stderr_fd = -EBADF,                    \
 	}
 
 /**

@@ -27,10 +27,10 @@ static int open_copy(int dir_fd, const char *name)
 static const char *objection(int fd, const struct stat *st)
 {
 	if (fd < 0)
-		return errno == ENOENT ? "the target is gone" :
-		       errno == ELOOP  ? "the target became a symbolic link" :
-		       errno == EACCES ? "the target cannot be read any more" :
-					 "the target is no regular file any more";
+		return errno == ENOENT   ? "the target is gone"
+		       : errno == ELOOP  ? "the target became a symbolic link"
+		       : errno == EACCES ? "the target cannot be read any more"
+					 : "the target is no regular file any more";
 	if (!S_ISREG(st->st_mode))
 		return "the target is no regular file any more";
 	if (st->st_nlink != 1)
@@ -58,7 +58,8 @@ int target_collect(int dir_fd, const char *name, int original_fd, struct sbx_res
 		return 0;
 	}
 	if (lseek(original_fd, 0, SEEK_SET) < 0)
-		return sbx_err_errno(err, -errno, "target", "cannot read the target again");
+		return sbx_err_errno(err, -errno, "target",
+				     "cannot read the target again");
 	e = fd_read_all(original_fd, TARGET_MAX, &before);
 	if (e == 0)
 		e = fd_read_all(fd, TARGET_MAX, &now);

@@ -8,7 +8,8 @@
 
 #include "limit.h"
 
-static attr_printf(3, 4) void say(struct sbx_result *r, enum sbx_verdict v, const char *fmt, ...)
+static attr_printf(3, 4) void say(struct sbx_result *r, enum sbx_verdict v,
+				  const char *fmt, ...)
 {
 	va_list ap;
 
@@ -18,7 +19,8 @@ static attr_printf(3, 4) void say(struct sbx_result *r, enum sbx_verdict v, cons
 	va_end(ap);
 }
 
-static const char *value_of(const struct sbx_result *r, enum sbx_limit limit, char out[32])
+static const char *value_of(const struct sbx_result *r, enum sbx_limit limit,
+			    char out[32])
 {
 	return limit_format(limit, r->limits[limit].value, out, 32);
 }
@@ -42,8 +44,8 @@ static void say_signal(struct sbx_result *r)
 	if (r->signal == SIGSYS)
 		say(r, SBX_VIOLATION, "killed by the system call filter");
 	else
-		say(r, SBX_SIGNAL, "killed by signal %d (%s), sent inside the box", r->signal,
-		    name ? name : "unknown");
+		say(r, SBX_SIGNAL, "killed by signal %d (%s), sent inside the box",
+		    r->signal, name ? name : "unknown");
 }
 
 void verdict_decide(struct sbx_result *r)
@@ -54,13 +56,15 @@ void verdict_decide(struct sbx_result *r)
 	if (r->killed == KILL_INTERRUPT)
 		say(r, SBX_INTERRUPTED, "interrupted before the command ended");
 	else if (r->stats.oom_kill > 0)
-		say(r, SBX_OOM, "out of memory: the kernel killed %" PRIu64
-		    " process(es) at the memory limit of %s", r->stats.oom_kill,
-		    value_of(r, SBX_LIMIT_MEMORY, cap));
+		say(r, SBX_OOM,
+		    "out of memory: the kernel killed %" PRIu64
+		    " process(es) at the memory limit of %s",
+		    r->stats.oom_kill, value_of(r, SBX_LIMIT_MEMORY, cap));
 	else if (r->killed == KILL_MEMORY)
-		say(r, SBX_OOM, "out of memory: the watchdog saw %" PRIu64
-		    " bytes in use, over the memory limit of %s", r->memory_peak_bytes,
-		    value_of(r, SBX_LIMIT_MEMORY, cap));
+		say(r, SBX_OOM,
+		    "out of memory: the watchdog saw %" PRIu64
+		    " bytes in use, over the memory limit of %s",
+		    r->memory_peak_bytes, value_of(r, SBX_LIMIT_MEMORY, cap));
 	else if (r->killed == KILL_WALL)
 		say(r, SBX_TIMEOUT, "still running at the wall limit of %s",
 		    value_of(r, SBX_LIMIT_WALL, cap));

@@ -37,13 +37,17 @@ static void print_help(FILE *to)
 {
 	fputs("usage: autoexp COMMAND [OPTIONS]\n"
 	      "\n"
-	      "Hill-climb on any project with a number to improve: propose an edit to one file,\n"
-	      "commit it, run the harness in a box, keep what is better, until a cap is reached.\n"
+	      "Hill-climb on any project with a number to improve: propose an edit to "
+	      "one file,\n"
+	      "commit it, run the harness in a box, keep what is better, until a cap is "
+	      "reached.\n"
 	      "\n",
 	      to);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
-	fputs("\nautoexp COMMAND --help explains one; autoexp --version prints the version.\n", to);
+	fputs("\nautoexp COMMAND --help explains one; autoexp --version prints the "
+	      "version.\n",
+	      to);
 }
 
 /* Helpers live beside the running program, or in ../libexec/autoexp where it is installed. */
@@ -52,7 +56,8 @@ static int become_loop(char **argv)
 	struct sbx_err err = { 0 };
 	char *path;
 
-	if (self_path("autoexp-loop", "../libexec/autoexp/autoexp-loop", &path, &err) < 0) {
+	if (self_path("autoexp-loop", "../libexec/autoexp/autoexp-loop", &path, &err) <
+	    0) {
 		fprintf(stderr, "autoexp: %s\n", err.msg);
 		return 1;
 	}
@@ -76,8 +81,8 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (streq(commands[i].name, name))
-			return commands[i].run ? commands[i].run(argc - 1, argv + 1) :
-						 become_loop(argv);
+			return commands[i].run ? commands[i].run(argc - 1, argv + 1)
+					       : become_loop(argv);
 	if (*name)
 		fprintf(stderr, "autoexp: '%s' is not a command\n", name);
 	print_help(stderr);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define METRICS_MAX 2
-#define COMMIT_HEX 40
+#define COMMIT_HEX  40
 
 /* The three statuses a row can have: the words are the format's. */
 enum status { STATUS_KEEP, STATUS_DISCARD, STATUS_CRASH, _STATUS_MAX };
@@ -56,7 +56,8 @@ struct candidate {
 struct outcome {
 	enum verdict verdict;
 	char reason[256]; /* one true sentence; untrusted text in it is already escaped */
-	double metrics[METRICS_MAX]; /* in the order of the configuration; valid when OK */
+	double metrics
+		[METRICS_MAX]; /* in the order of the configuration; valid when OK */
 	uint64_t wall_us, cpu_us, memory_peak_bytes;
 	int exit_code, signal;
 };

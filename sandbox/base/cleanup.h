@@ -15,18 +15,18 @@
 
 #define cleanup(f) __attribute__((__cleanup__(f)))
 
-#define TAKE_PTR(p)                      \
-	({                               \
-		__typeof__(p) _p = (p);  \
-		(p) = NULL;              \
-		_p;                      \
+#define TAKE_PTR(p)                     \
+	({                              \
+		__typeof__(p) _p = (p); \
+		(p) = NULL;             \
+		_p;                     \
 	})
 
-#define TAKE_FD(fd)              \
-	({                       \
-		int _fd = (fd);  \
-		(fd) = -EBADF;   \
-		_fd;             \
+#define TAKE_FD(fd)             \
+	({                      \
+		int _fd = (fd); \
+		(fd) = -EBADF;  \
+		_fd;            \
 	})
 
 /* Close @fd unless it is empty; returns the empty descriptor. */
@@ -71,7 +71,7 @@ static inline void cleanup_closedir_p(DIR **d)
 	errno = saved;
 }
 
-#define cleanup_free cleanup(cleanup_free_p)
-#define cleanup_close cleanup(cleanup_close_p)
-#define cleanup_fclose cleanup(cleanup_fclose_p)
+#define cleanup_free     cleanup(cleanup_free_p)
+#define cleanup_close    cleanup(cleanup_close_p)
+#define cleanup_fclose   cleanup(cleanup_fclose_p)
 #define cleanup_closedir cleanup(cleanup_closedir_p)

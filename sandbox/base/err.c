@@ -49,7 +49,8 @@ int sbx_err_errno(struct sbx_err *err, int code, const char *stage, const char *
 	if (fresh) {
 		n = strlen(err->msg);
 		snprintf(err->msg + n, sizeof(err->msg) - n, ": %s",
-			 strerrordesc_np(-code) ? strerrordesc_np(-code) : "unknown error");
+			 strerrordesc_np(-code) ? strerrordesc_np(-code)
+						: "unknown error");
 	}
 	return code;
 }

@@ -100,14 +100,16 @@ int file_sync_parent(int dir_fd, const char *path)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_synced(int dir_fd, const char *path, const void *data, size_t n, mode_t mode)
+static int write_synced(int dir_fd, const char *path, const void *data, size_t n,
+			mode_t mode)
 {
 	cleanup_close int fd = -EBADF;
 	int r;
 
 	if (unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT)
 		return -errno;
-	fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, n);
@@ -219,7 +221,8 @@ int dir_remove(int dir_fd, const char *path)
 			r = empty_dir(fd, name);
 			if (r < 0)
 				return r;
-			if (r > 0 && unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY)
+			if (r > 0 && unlinkat(fd, name, AT_REMOVEDIR) < 0 &&
+			    errno != ENOTEMPTY)
 				return -errno;
 		}
 	}

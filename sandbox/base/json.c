@@ -22,10 +22,11 @@ char *json_text(const json_t *j)
 	return json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII);
 }
 
-static int missing(const char *key, const char *type, const json_t *v, struct sbx_err *err)
+static int missing(const char *key, const char *type, const json_t *v,
+		   struct sbx_err *err)
 {
-	return sbx_err_set(err, -EBADMSG, "json", v ? "\"%s\" is not %s" : "\"%s\" (%s) is missing",
-			   key, type);
+	return sbx_err_set(err, -EBADMSG, "json",
+			   v ? "\"%s\" is not %s" : "\"%s\" (%s) is missing", key, type);
 }
 
 static bool absent(const json_t *v)
@@ -33,7 +34,8 @@ static bool absent(const json_t *v)
 	return !v || json_is_null(v);
 }
 
-int json_get_str(const json_t *obj, const char *key, const char **ret, struct sbx_err *err)
+int json_get_str(const json_t *obj, const char *key, const char **ret,
+		 struct sbx_err *err)
 {
 	const json_t *v = json_object_get(obj, key);
 

@@ -34,7 +34,8 @@ char *json_text(const json_t *j);
  * Members of @obj. The plain forms require the key; the _or forms return a default where the
  * key is absent or null, and still fail on a wrong type. Strings are borrowed from @obj.
  */
-int json_get_str(const json_t *obj, const char *key, const char **ret, struct sbx_err *err);
+int json_get_str(const json_t *obj, const char *key, const char **ret,
+		 struct sbx_err *err);
 int json_get_str_or(const json_t *obj, const char *key, const char *def, const char **ret,
 		    struct sbx_err *err);
 int json_get_u64(const json_t *obj, const char *key, uint64_t *ret, struct sbx_err *err);

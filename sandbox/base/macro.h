@@ -11,12 +11,12 @@
 #include <string.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
 #define attr_printf(fmt, args) __attribute__((__format__(__printf__, fmt, args)))
-#define attr_unused __attribute__((__unused__))
-#define attr_noreturn __attribute__((__noreturn__))
+#define attr_unused            __attribute__((__unused__))
+#define attr_noreturn          __attribute__((__noreturn__))
 
 static inline bool streq(const char *a, const char *b)
 {

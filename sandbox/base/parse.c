@@ -15,12 +15,8 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-	{ "", 1 },
-	{ "B", 1 },
-	{ "K", 1ULL << 10 },
-	{ "M", 1ULL << 20 },
-	{ "G", 1ULL << 30 },
-	{ "T", 1ULL << 40 },
+	{ "", 1 },           { "B", 1 },          { "K", 1ULL << 10 },
+	{ "M", 1ULL << 20 }, { "G", 1ULL << 30 }, { "T", 1ULL << 40 },
 };
 
 static const struct unit time_units[] = {
@@ -214,8 +210,11 @@ const char *format_size(char *out, size_t size, uint64_t bytes)
 const char *format_duration(char *out, size_t size, uint64_t us)
 {
 	static const struct unit units[] = {
-		{ "h", 3600 * 1000000ULL }, { "m", 60 * 1000000ULL }, { "s", 1000000 },
-		{ "ms", 1000 },             { "us", 1 },
+		{ "h", 3600 * 1000000ULL },
+		{ "m", 60 * 1000000ULL },
+		{ "s", 1000000 },
+		{ "ms", 1000 },
+		{ "us", 1 },
 	};
 	size_t i = 0;
 	double v;

@@ -7,8 +7,9 @@
 
 #include "base/macro.h"
 
-#define TABLE_CHECK(table, max) \
-	static_assert(ARRAY_SIZE(table) == (size_t)(max), #table " does not name every value")
+#define TABLE_CHECK(table, max)                           \
+	static_assert(ARRAY_SIZE(table) == (size_t)(max), \
+		      #table " does not name every value")
 
 /* The index of @name in @table, or -1. */
 static inline int table_find(const char *const *table, size_t n, const char *name)

@@ -24,18 +24,21 @@
 static const char help[] =
 	"usage: autoexp doctor [--cgroup PATH] [--json]\n"
 	"\n"
-	"Try on this host what the box needs and what limits can be enforced, and say how to\n"
+	"Try on this host what the box needs and what limits can be enforced, and say "
+	"how to\n"
 	"get the rest. Each line is the result of a box that was really run.\n"
 	"\n"
 	"  hard  held by the kernel\n"
-	"  soft  only by a watchdog; a run needs --soft-limits (or limits: in soft mode)\n"
+	"  soft  only by a watchdog; a run needs --soft-limits (or limits: in soft "
+	"mode)\n"
 	"  no    not to be had here, with the reason and the remedy\n"
 	"\n"
 	"  --cgroup PATH  try this delegated cgroup v2 directory\n"
 	"  --json         print the results as JSON\n"
 	"  -h, --help     this text\n"
 	"\n"
-	"Exit status: 0 every limit is hard; 1 the box works, some limits are only soft;\n"
+	"Exit status: 0 every limit is hard; 1 the box works, some limits are only "
+	"soft;\n"
 	"125 the box does not work here; 2 usage.\n";
 
 enum strength { HARD, SOFT, NO, _STRENGTH_MAX };
@@ -71,9 +74,9 @@ static int note(struct doctor *d, const char *name, enum strength s, const char 
 }
 
 /* One shell command in a box. @limit is set to @value; what it printed comes as @ret_text. */
-static int run_box(struct doctor *d, const char *script, enum sbx_limit limit, uint64_t value,
-		   bool soft, struct sbx_result **ret, struct buf *ret_text,
-		   struct sbx_err *err)
+static int run_box(struct doctor *d, const char *script, enum sbx_limit limit,
+		   uint64_t value, bool soft, struct sbx_result **ret,
+		   struct buf *ret_text, struct sbx_err *err)
 {
 	cleanup_close int log = memfd_create("doctor", MFD_CLOEXEC);
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
@@ -93,14 +96,16 @@ static int run_box(struct doctor *d, const char *script, enum sbx_limit limit, u
 	if (log < 0 || policy_new(&policy) < 0)
 		return sbx_err_oom(err, "doctor");
 	for (int i = 0; i < _SBX_LIMIT_MAX; i++)
-		if (!soft && (i == SBX_LIMIT_MEMORY || i == SBX_LIMIT_PIDS) && i != (int)limit)
+		if (!soft && (i == SBX_LIMIT_MEMORY || i == SBX_LIMIT_PIDS) &&
+		    i != (int)limit)
 			policy->limits[i] = 0;
 	policy->limits[SBX_LIMIT_WALL] = 10 * 1000000;
 	policy->limits[limit] = value;
 	policy->soft = soft;
 	r = sbx_run(policy, &job, ret, err);
 	policy_free(policy);
-	if (r == 0 && (lseek(log, 0, SEEK_SET) < 0 || fd_read_all(log, 1 << 20, ret_text) < 0))
+	if (r == 0 &&
+	    (lseek(log, 0, SEEK_SET) < 0 || fd_read_all(log, 1 << 20, ret_text) < 0))
 		r = sbx_err_set(err, -EIO, "doctor", "cannot read what the box printed");
 	return r;
 }
@@ -108,11 +113,13 @@ static int run_box(struct doctor *d, const char *script, enum sbx_limit limit, u
 /* What the box says about itself, one word per promise. */
 static const char inside[] =
 	"test $(id -u) = 1000 && echo identity\n"
-	"grep -q '^CapEff:.0*$' /proc/self/status && grep -q '^CapBnd:.0*$' /proc/self/status"
+	"grep -q '^CapEff:.0*$' /proc/self/status && grep -q '^CapBnd:.0*$' "
+	"/proc/self/status"
 	" && echo capabilities\n"
 	"grep -q '^NoNewPrivs:.1' /proc/self/status && echo no_new_privs\n"
 	"grep -q '^Seccomp:.2' /proc/self/status && echo seccomp\n"
-	"test \"$(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1)\" = lo && echo network\n"
+	"test \"$(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d: -f1)\" = lo && echo "
+	"network\n"
 	"test $(ls -d /proc/[0-9]* | wc -l) -lt 10 && test $$ -lt 100 && echo processes\n"
 	"(: > /usr/autoexp-doctor) 2>/dev/null || echo read-only system\n"
 	"test ! -e /root/. && test ! -e /var/lib && test ! -e /run && echo hidden host\n"
@@ -139,8 +146,10 @@ static int note_landlock(struct doctor *d, int abi)
 
 	snprintf(text, sizeof(text), "version %d: a second wall behind the mounts", abi);
 	r = note(d, "landlock", abi ? HARD : NO,
-		 abi ? text : "not in this kernel (Linux 5.19 with lsm=landlock has it); the mounts "
-			      "are the only wall");
+		 abi ? text
+		     : "not in this kernel (Linux 5.19 with lsm=landlock has it); the "
+		       "mounts "
+		       "are the only wall");
 	if (r == 0)
 		d->findings[d->n - 1].extra = true;
 	return r;
@@ -165,7 +174,8 @@ static int check_box(struct doctor *d)
 		bool holds = strstr(buf_str(&text), promises[i][0]) != NULL;
 
 		r = note(d, promises[i][0], holds ? HARD : NO,
-			 holds ? promises[i][1] : "does not hold here; please report this host");
+			 holds ? promises[i][1]
+			       : "does not hold here; please report this host");
 	}
 	return r;
 }
@@ -181,9 +191,12 @@ static const struct limit_check limit_checks[] = {
 	{ SBX_LIMIT_WALL, 300000, "sleep 5", SBX_TIMEOUT },
 	{ SBX_LIMIT_CPU_TIME, 200000, "while :; do :; done", SBX_CPU_LIMIT },
 	{ SBX_LIMIT_MEMORY, 48 << 20, "tail /dev/zero", SBX_OOM },
-	{ SBX_LIMIT_PIDS, 8, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 2 & done", SBX_EXIT },
-	{ SBX_LIMIT_CPUS, 1000, "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done", SBX_OK },
-	{ SBX_LIMIT_SCRATCH, 1 << 20, "dd if=/dev/zero of=/tmp/x bs=64k count=64", SBX_EXIT },
+	{ SBX_LIMIT_PIDS, 8, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 2 & done",
+	  SBX_EXIT },
+	{ SBX_LIMIT_CPUS, 1000, "i=0; while [ $i -lt 1000 ]; do i=$((i+1)); done",
+	  SBX_OK },
+	{ SBX_LIMIT_SCRATCH, 1 << 20, "dd if=/dev/zero of=/tmp/x bs=64k count=64",
+	  SBX_EXIT },
 	{ SBX_LIMIT_OUTPUT, 8192, "dd if=/dev/zero bs=64k count=4", SBX_OK },
 };
 
@@ -206,7 +219,8 @@ static int note_limit(struct doctor *d, const struct limit_check *c,
 				    why_soft ? ", with --soft-limits only" : "");
 	if (!detail)
 		return -ENOMEM;
-	return note(d, name, why_soft && layer == SBX_LAYER_WATCHDOG ? SOFT : HARD, detail);
+	return note(d, name, why_soft && layer == SBX_LAYER_WATCHDOG ? SOFT : HARD,
+		    detail);
 }
 
 /* First without the watchdog; where that is refused, the refusal is the remedy's text. */
@@ -223,8 +237,8 @@ static int check_limit(struct doctor *d, const struct limit_check *c)
 	} else {
 		sbx_result_free(TAKE_PTR(res));
 		r = run_box(d, c->script, c->limit, c->value, true, &res, &text, &soft);
-		r = r < 0 ? note(d, limit_table[c->limit].name, NO, soft.msg) :
-			    note_limit(d, c, res, hard.msg);
+		r = r < 0 ? note(d, limit_table[c->limit].name, NO, soft.msg)
+			  : note_limit(d, c, res, hard.msg);
 	}
 	sbx_result_free(res);
 	return r;
@@ -236,10 +250,11 @@ static int print_json(const struct doctor *d)
 	cleanup_free char *text = NULL;
 
 	for (size_t i = 0; i < d->n; i++)
-		json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", d->findings[i].name,
-						     "strength",
-						     strength_names[d->findings[i].strength],
-						     "detail", d->findings[i].detail));
+		json_array_append_new(all,
+				      json_pack("{s:s, s:s, s:s}", "name",
+						d->findings[i].name, "strength",
+						strength_names[d->findings[i].strength],
+						"detail", d->findings[i].detail));
 	text = json_text(all);
 	if (!text)
 		return -ENOMEM;
@@ -255,7 +270,8 @@ static void print_text(const struct doctor *d, const size_t count[static _STRENG
 	if (count[NO] && d->n == 1)
 		puts("\nThe box does not work here, so autoexp does not run anything.");
 	else if (count[SOFT] || count[NO])
-		puts("\nThe box works. Not every limit is held by the kernel: runs refuse to start "
+		puts("\nThe box works. Not every limit is held by the kernel: runs "
+		     "refuse to start "
 		     "unless\n--soft-limits accepts a watchdog.");
 	else
 		puts("\nEverything holds: limits are enforced by the kernel.");

@@ -14,11 +14,13 @@ static int open_target(const char *path, struct sbx_err *err)
 
 	if (fd < 0 && errno == ELOOP)
 		return sbx_err_set(err, -ELOOP, "target",
-				   "target %s is a symbolic link; name the file itself", path);
+				   "target %s is a symbolic link; name the file itself",
+				   path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sbx_err_errno(err, -errno, "target", "target %s", path);
 	if (!S_ISREG(st.st_mode))
-		return sbx_err_set(err, -EINVAL, "target", "target %s is not a regular file", path);
+		return sbx_err_set(err, -EINVAL, "target",
+				   "target %s is not a regular file", path);
 	return TAKE_FD(fd);
 }
 
@@ -35,15 +37,18 @@ static int write_back(const struct exec_request *req, const struct sbx_result *r
 	if (!res->target_data)
 		return 0;
 	if (lstat(req->target_source, &st) < 0)
-		return sbx_err_errno(err, -errno, "target",
-				     "%s vanished while the command ran; its new content is lost",
-				     req->target_source);
+		return sbx_err_errno(
+			err, -errno, "target",
+			"%s vanished while the command ran; its new content is lost",
+			req->target_source);
 	r = file_replace(AT_FDCWD, req->target_source, res->target_data, res->target_len,
 			 st.st_mode & 0777);
 	if (r < 0)
-		return sbx_err_errno(err, r, "target", "cannot write %s back", req->target_source);
+		return sbx_err_errno(err, r, "target", "cannot write %s back",
+				     req->target_source);
 	if (geteuid() == 0 && lchown(req->target_source, st.st_uid, st.st_gid) < 0)
-		return sbx_err_errno(err, -errno, "target", "cannot give %s back to its owner",
+		return sbx_err_errno(err, -errno, "target",
+				     "cannot give %s back to its owner",
 				     req->target_source);
 	return 0;
 }
@@ -65,9 +70,10 @@ static int write_record(const struct exec_request *req, const struct sbx_result 
 	if (req->record_fd >= 0)
 		r = fd_write_all(req->record_fd, text.data, text.len);
 	if (r == 0 && req->json_path)
-		r = streq(req->json_path, "-") ?
-			    fd_write_all(STDOUT_FILENO, text.data, text.len) :
-			    file_replace(AT_FDCWD, req->json_path, text.data, text.len, 0644);
+		r = streq(req->json_path, "-")
+			    ? fd_write_all(STDOUT_FILENO, text.data, text.len)
+			    : file_replace(AT_FDCWD, req->json_path, text.data, text.len,
+					   0644);
 	if (r < 0)
 		return sbx_err_errno(err, r, "record", "cannot write the record%s%s",
 				     req->json_path ? " to " : "",
@@ -135,14 +141,17 @@ int exec_run(const struct exec_request *req)
 
 	status = result_exit_status(res);
 	if (res->verdict != SBX_OK && res->verdict != SBX_EXIT)
-		fprintf(stderr, "autoexp exec: %s: %s\n", verdict_text(res->verdict), res->reason);
+		fprintf(stderr, "autoexp exec: %s: %s\n", verdict_text(res->verdict),
+			res->reason);
 	if (res->soft)
-		fprintf(stderr, "autoexp exec: enforcement was soft: a watchdog, not the kernel, "
-				"held the limits\n");
+		fprintf(stderr,
+			"autoexp exec: enforcement was soft: a watchdog, not the kernel, "
+			"held the limits\n");
 	err = (struct sbx_err){ 0 };
 	if (r == 0 && req->write_target && res->target_error[0])
-		r = sbx_err_set(&err, -EINVAL, "target", "%s: %s; the file was left as it was",
-				req->target_source, res->target_error);
+		r = sbx_err_set(&err, -EINVAL, "target",
+				"%s: %s; the file was left as it was", req->target_source,
+				res->target_error);
 	else if (r == 0 && req->write_target)
 		r = write_back(req, res, &err);
 	if (write_record(req, res, &err) < 0 || err.code) {

@@ -31,8 +31,8 @@ static int get_string(const json_t *obj, const char *key, char **ret, struct sbx
 	return *ret ? 0 : sbx_err_oom(err, "spec");
 }
 
-static int get_choice(const json_t *obj, const char *key, const char *const *names, size_t n,
-		      int *value, struct sbx_err *err)
+static int get_choice(const json_t *obj, const char *key, const char *const *names,
+		      size_t n, int *value, struct sbx_err *err)
 {
 	const char *s;
 	int r, found;
@@ -56,7 +56,8 @@ static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_
 		int i = limit_find(key);
 
 		if (i < 0 || !json_is_integer(value) || json_integer_value(value) < 0)
-			return sbx_err_set(err, -EINVAL, "spec", "limits: '%s' is not known", key);
+			return sbx_err_set(err, -EINVAL, "spec",
+					   "limits: '%s' is not known", key);
 		policy->limits[i] = (uint64_t)json_integer_value(value);
 	}
 	return 0;
@@ -70,7 +71,8 @@ static int get_env(const json_t *spec, char ***env, struct sbx_err *err)
 	json_object_foreach(vars, key, value)
 		if (!json_is_string(value) ||
 		    strv_addf(env, "%s=%s", key, json_string_value(value)) < 0)
-			return sbx_err_set(err, -EINVAL, "spec", "env: bad value of %s", key);
+			return sbx_err_set(err, -EINVAL, "spec", "env: bad value of %s",
+					   key);
 	return 0;
 }
 
@@ -80,10 +82,11 @@ static int get_policy(const json_t *spec, struct sbx_policy *policy, struct sbx_
 	int network = policy->network, mode = policy->target;
 	int r;
 
-	r = get_choice(spec, "network", network_names, ARRAY_SIZE(network_names), &network,
-		       err);
+	r = get_choice(spec, "network", network_names, ARRAY_SIZE(network_names),
+		       &network, err);
 	if (r == 0 && target)
-		r = get_choice(target, "mode", target_modes, ARRAY_SIZE(target_modes), &mode, err);
+		r = get_choice(target, "mode", target_modes, ARRAY_SIZE(target_modes),
+			       &mode, err);
 	if (r == 0)
 		r = json_get_bool_or(spec, "soft", policy->soft, &policy->soft, err);
 	if (r == 0)

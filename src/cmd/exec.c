@@ -14,24 +14,29 @@
 static const char help[] =
 	"usage: autoexp exec [OPTIONS] -- COMMAND [ARG...]\n"
 	"\n"
-	"Run one command in a box: own namespaces, own root, no network, hard limits, a system\n"
-	"call filter, no capabilities. The box shows the system read-only and what is named\n"
+	"Run one command in a box: own namespaces, own root, no network, hard limits, a "
+	"system\n"
+	"call filter, no capabilities. The box shows the system read-only and what is "
+	"named\n"
 	"here, nothing of the current directory by itself. /tmp, /dev/shm, $HOME and\n"
 	"$AUTOEXP_OUT are empty and writable, and gone afterwards.\n"
 	"\n"
-	"  --target FILE       the one file the command may change; written back when it did\n"
+	"  --target FILE       the one file the command may change; written back when it "
+	"did\n"
 	"  --show PATH         show a file or directory read-only (may be repeated)\n"
 	"  --env NAME          pass on a variable (may be repeated)\n"
 	"  --stdin             hand on standard input instead of /dev/null\n"
 	"  --net none|host     network: only loopback (default), or the host's\n"
-	"  --target-mode MODE  bind (default): written in place; overlay: any way of saving;\n"
+	"  --target-mode MODE  bind (default): written in place; overlay: any way of "
+	"saving;\n"
 	"                      ro: not at all\n"
 	"\n"
 	"Limits (in brackets: when the option is not given):\n"
 	"  --wall TIME         elapsed time, such as 90s or 10m [10m]\n"
 	"  --cpu-time TIME     CPU time of the whole tree [not limited]\n"
 	"  --cpus N            CPUs at a time, such as 0.5 or 2 [not limited]\n"
-	"  --memory SIZE       memory of the whole tree, such as 64M or 2G; swap is 0 [2GiB]\n"
+	"  --memory SIZE       memory of the whole tree, such as 64M or 2G; swap is 0 "
+	"[2GiB]\n"
 	"  --pids N            processes and threads [256]\n"
 	"  --scratch SIZE      bytes in /tmp, /dev/shm and $HOME together [512MiB]\n"
 	"  --out SIZE          bytes in $AUTOEXP_OUT [1GiB]\n"
@@ -40,11 +45,14 @@ static const char help[] =
 	"  --soft-limits       accept a watchdog where this host cannot enforce a limit\n"
 	"  --cgroup PATH       use this delegated cgroup v2 directory\n"
 	"  --policy P          a policy by name or path [default]\n"
-	"  --json FILE         write the record of the run to FILE, - for standard output\n"
+	"  --json FILE         write the record of the run to FILE, - for standard "
+	"output\n"
 	"  -h, --help          this text\n"
 	"\n"
-	"Exit status: the command's own; 128+n killed by signal n; 124 time-out or CPU time;\n"
-	"137 out of memory; 123 another limit; 130 interrupted; 125 the box could not be set\n"
+	"Exit status: the command's own; 128+n killed by signal n; 124 time-out or CPU "
+	"time;\n"
+	"137 out of memory; 123 another limit; 130 interrupted; 125 the box could not be "
+	"set\n"
 	"up; 126, 127 the command could not be executed or was not found; 2 usage.\n"
 	"\n"
 	"Example: autoexp exec --wall 10s --memory 256M -- python3 -c 'print(6 * 7)'\n";
@@ -105,8 +113,10 @@ static int set_fd(const char *text, int *fd, struct sbx_err *err)
 {
 	uint64_t n;
 
-	if (parse_u64(text, &n) < 0 || n > INT_MAX || fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
-		return sbx_err_set(err, -EINVAL, "usage", "'%s' is not an open descriptor", text);
+	if (parse_u64(text, &n) < 0 || n > INT_MAX ||
+	    fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
+		return sbx_err_set(err, -EINVAL, "usage",
+				   "'%s' is not an open descriptor", text);
 	*fd = (int)n;
 	return 0;
 }
@@ -142,8 +152,8 @@ static int set_target(struct exec_request *req, const char *path, struct sbx_err
 	if (!dir)
 		return sbx_err_errno(err, -errno, "usage", "--target %s", path);
 	if (!*name || streq(name, ".") || streq(name, ".."))
-		return sbx_err_set(err, -EISDIR, "usage", "--target %s: names a directory, not a file",
-				   path);
+		return sbx_err_set(err, -EISDIR, "usage",
+				   "--target %s: names a directory, not a file", path);
 	free(req->target_path);
 	free(req->target_source);
 	req->target_path = str_printf("%s/%s", streq(dir, "/") ? "" : dir, name);
@@ -158,10 +168,12 @@ static int add_env(struct exec_request *req, const char *name, struct sbx_err *e
 
 	if (!*name || strchr(name, '='))
 		return sbx_err_set(err, -EINVAL, "usage",
-				   "--env %s: give the name of a variable, without '='", name);
+				   "--env %s: give the name of a variable, without '='",
+				   name);
 	if (!value)
 		return 0;
-	return strv_addf(&req->env, "%s=%s", name, value) < 0 ? sbx_err_oom(err, "usage") : 0;
+	return strv_addf(&req->env, "%s=%s", name, value) < 0 ? sbx_err_oom(err, "usage")
+							      : 0;
 }
 
 static int set_net(struct exec_request *req, const char *text, struct sbx_err *err)
@@ -171,12 +183,13 @@ static int set_net(struct exec_request *req, const char *text, struct sbx_err *e
 	else if (streq(text, "host"))
 		req->policy->network = SBX_NETWORK_HOST;
 	else
-		return sbx_err_set(err, -EINVAL, "usage", "--net %s: accepted are none and host",
-				   text);
+		return sbx_err_set(err, -EINVAL, "usage",
+				   "--net %s: accepted are none and host", text);
 	return 0;
 }
 
-static int set_target_mode(struct exec_request *req, const char *text, struct sbx_err *err)
+static int set_target_mode(struct exec_request *req, const char *text,
+			   struct sbx_err *err)
 {
 	if (streq(text, "bind"))
 		req->policy->target = SBX_TARGET_BIND;
@@ -186,7 +199,8 @@ static int set_target_mode(struct exec_request *req, const char *text, struct sb
 		req->policy->target = SBX_TARGET_RO;
 	else
 		return sbx_err_set(err, -EINVAL, "usage",
-				   "--target-mode %s: accepted are bind, overlay and ro", text);
+				   "--target-mode %s: accepted are bind, overlay and ro",
+				   text);
 	return 0;
 }
 
@@ -249,12 +263,13 @@ static int take_command(struct parser *p, char *const *argv)
 {
 	if (p->spec_fd >= 0)
 		return *argv ? sbx_err_set(&p->err, -EINVAL, "usage",
-					   "a command beside --spec-fd") :
-			       exec_read_spec(p->spec_fd, p->req, &p->err);
+					   "a command beside --spec-fd")
+			     : exec_read_spec(p->spec_fd, p->req, &p->err);
 	if (!*argv)
 		return sbx_err_set(&p->err, -EINVAL, "usage", "no command given");
 	if (!**argv)
-		return sbx_err_set(&p->err, -EINVAL, "usage", "the command's name is empty");
+		return sbx_err_set(&p->err, -EINVAL, "usage",
+				   "the command's name is empty");
 	return strv_copy(argv, &p->req->argv) < 0 ? sbx_err_oom(&p->err, "usage") : 0;
 }
 

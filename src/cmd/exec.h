@@ -13,15 +13,15 @@ struct exec_request {
 	struct sbx_policy *policy;
 	char **argv, **env, **show, **scratch;
 	char *cwd, *view_path, *view_source, *target_path, *target_source, *cgroup;
-	char *json_path;       /* --json FILE: the record for people */
+	char *json_path; /* --json FILE: the record for people */
 	bool use_stdin;
-	bool write_target;     /* copy a changed target back (--target) */
+	bool write_target;                  /* copy a changed target back (--target) */
 	int record_fd, log_fd, lifeline_fd; /* of the loop; -EBADF */
 };
 
-#define EXEC_REQUEST_INIT                                                                \
-	{                                                                                \
-		.record_fd = -EBADF, .log_fd = -EBADF, .lifeline_fd = -EBADF,            \
+#define EXEC_REQUEST_INIT                                                     \
+	{                                                                     \
+		.record_fd = -EBADF, .log_fd = -EBADF, .lifeline_fd = -EBADF, \
 	}
 
 void exec_request_done(struct exec_request *req);

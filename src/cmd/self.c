@@ -14,7 +14,8 @@ int self_path(const char *beside, const char *installed, char **ret, struct sbx_
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (n < 0)
-		return sbx_err_errno(err, -errno, "self", "cannot find the running program");
+		return sbx_err_errno(err, -errno, "self",
+				     "cannot find the running program");
 	self[n] = '\0';
 	*strrchr(self, '/') = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -27,7 +28,8 @@ int self_path(const char *beside, const char *installed, char **ret, struct sbx_
 			return 0;
 		}
 	}
-	return sbx_err_set(err, -ENOENT, "self",
-			   "%s/%s is missing, and so is %s; is the installation complete?", self,
-			   beside, installed);
+	return sbx_err_set(
+		err, -ENOENT, "self",
+		"%s/%s is missing, and so is %s; is the installation complete?", self,
+		beside, installed);
 }
