@@ -9,6 +9,7 @@
 #include "repo/blob.h"
 
 #define TRUSTED_BYTES_MAX (1 << 20)
+#define POLICY_BYTES_MAX  (1 << 20)
 
 static void add_reach(struct buf *b, const char *what, const char *value)
 {
@@ -30,6 +31,33 @@ static void list_reaches(struct repo *repo, const struct config *c, struct buf *
 	}
 	for (char **p = c->env; p && *p; p++)
 		add_reach(b, "env", *p);
+	/* The shipped ones are known; another one may show any directory. */
+	if (strchr(c->policy, '/'))
+		add_reach(b, "policy", c->policy);
+}
+
+/* The name of what is accepted: the file, and with it a policy that is a file. */
+static int name_of(const struct config *c, char name[COMMIT_HEX + 1], struct sbx_err *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r;
+
+	buf_add(&text, c->text, c->text_len);
+	if (strchr(c->policy, '/')) {
+		path = c->policy[0] == '/' ? strdup(c->policy)
+					   : str_printf("%s/%s", c->dir, c->policy);
+		if (!path)
+			return sbx_err_oom(err, "trust");
+		buf_add(&text, "", 1);
+		r = file_read(AT_FDCWD, path, 0, POLICY_BYTES_MAX, &text);
+		if (r < 0)
+			return sbx_err_errno(err, r, "trust", "cannot read the policy %s",
+					     path);
+	}
+	if (text.failed)
+		return sbx_err_oom(err, "trust");
+	return blob_name(text.data, text.len, name, err);
 }
 
 static char *state_path(void)
@@ -105,7 +133,7 @@ int trust_check(struct repo *repo, const struct config *c, bool accepted,
 		return sbx_err_oom(err, "trust");
 	if (!reaches.len)
 		return 0;
-	r = blob_name(c->text, c->text_len, name, err);
+	r = name_of(c, name, err);
 	if (r < 0)
 		return r;
 	if (is_known(path, name))

@@ -9,9 +9,8 @@
 #include "judge/judge.h"
 #include "measure/metric.h"
 #include "policy-load.h"
+#include "policy.h"
 #include "run/trial.h"
-
-static const char *const target_mode = "bind";
 
 void measurement_done(struct measurement *m)
 {
@@ -23,6 +22,7 @@ void measurement_done(struct measurement *m)
 void bench_done(struct bench *b)
 {
 	free(TAKE_PTR(b->target));
+	free(TAKE_PTR(b->policy));
 	strv_free(TAKE_PTR(b->show));
 	strv_free(TAKE_PTR(b->scratch));
 	strv_free(TAKE_PTR(b->env));
@@ -49,14 +49,58 @@ static int collect_show(struct bench *b, struct sbx_err *err)
 	return 0;
 }
 
-int bench_init(struct bench *b, struct sbx_err *err)
+/* Shipped policies lie beside the programs in a build folder, else below the prefix. */
+static char *policy_dir(const char *exec_path)
 {
+	static const char *const places[] = { "../policies",
+					      "../share/autoexp/policies" };
+	const char *slash = strrchr(exec_path, '/');
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		cleanup_free char *dir = str_printf("%.*s/%s", (int)(slash - exec_path),
+						    exec_path, places[i]);
+
+		if (dir && access(dir, F_OK) == 0)
+			return TAKE_PTR(dir);
+	}
+	return NULL;
+}
+
+static void cleanup_policy_p(struct sbx_policy **p)
+{
+	policy_free(*p);
+}
+
+/* What the configuration does not write, the policy says. */
+static int take_policy(struct bench *b, struct sbx_err *err)
+{
+	cleanup(cleanup_policy_p) struct sbx_policy *policy = NULL;
 	const struct config *c = b->config;
+	cleanup_free char *dir = NULL;
 	int r;
 
-	r = collect_show(b, err);
+	memcpy(b->limits, c->limits, sizeof(b->limits));
+	b->policy = strchr(c->policy, '/') && c->policy[0] != '/'
+			    ? str_printf("%s/%s", c->dir, c->policy)
+			    : strdup(c->policy);
+	if (!b->policy)
+		return sbx_err_oom(err, "loop");
+	if (streq(b->policy, "default"))
+		return 0;
+	dir = policy_dir(b->exec_path);
+	r = policy_load(b->policy, dir, &policy, err);
 	if (r < 0)
-		return r;
+		return sbx_err_wrap(err, r, "policy");
+	for (int i = 0; i < _SBX_LIMIT_MAX; i++)
+		if (!c->limits_written[i])
+			b->limits[i] = policy->limits[i];
+	return 0;
+}
+
+static int collect_scratch_and_env(struct bench *b, struct sbx_err *err)
+{
+	const struct config *c = b->config;
+
 	for (char **p = c->scratch_paths; p && *p; p++)
 		if (add_below(&b->scratch, c->dir, *p) < 0)
 			return sbx_err_oom(err, "loop");
@@ -67,6 +111,15 @@ int bench_init(struct bench *b, struct sbx_err *err)
 			return sbx_err_oom(err, "loop");
 	}
 	return 0;
+}
+
+int bench_init(struct bench *b, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = take_policy(b, err)) < 0 || (r = collect_show(b, err)) < 0)
+		return r;
+	return collect_scratch_and_env(b, err);
 }
 
 /* One run in flight. */
@@ -90,6 +143,14 @@ static void on_progress(void *user, uint64_t wall_us, uint64_t memory_bytes)
 		f->events->progress(f->events->user, wall_us, memory_bytes);
 }
 
+/* Is there less time under the cap on hours than the run may take? */
+static bool cut_short(const struct bench *b, uint64_t left_us)
+{
+	uint64_t wall = b->limits[SBX_LIMIT_WALL];
+
+	return left_us != USEC_INFINITY && (wall == 0 || left_us < wall);
+}
+
 static void fill_job(const struct bench *b, int log_fd, uint64_t left_us,
 		     struct trial_job *job)
 {
@@ -103,17 +164,16 @@ static void fill_job(const struct bench *b, int log_fd, uint64_t left_us,
 		.view_source = b->checkout,
 		.target_path = b->target,
 		.target_source = b->candidate,
-		.target_mode = target_mode,
 		.show = b->show,
 		.scratch = b->scratch,
 		.env = b->env,
 		.network = network_names[c->network],
-		.policy = c->policy,
+		.policy = b->policy,
 		.soft = b->soft,
 		.log_fd = log_fd,
 	};
-	memcpy(job->limits, c->limits, sizeof(job->limits));
-	if (left_us < job->limits[SBX_LIMIT_WALL])
+	memcpy(job->limits, b->limits, sizeof(job->limits));
+	if (cut_short(b, left_us))
 		job->limits[SBX_LIMIT_WALL] =
 			MAX(left_us, limit_table[SBX_LIMIT_WALL].min);
 }
@@ -191,6 +251,39 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us,
 	return metric_stream_finish(metrics, ret, err);
 }
 
+int bench_probe(const struct bench *b, struct stop *stop, char *enforcement, size_t size,
+		struct sbx_err *err)
+{
+	cleanup(cleanup_trial_p) struct trial *t = NULL;
+	static char *const nothing[] = { (char *)"true", NULL };
+	const struct trial_events none = { 0 };
+	const struct bench_events quiet = { 0 };
+	cleanup_json json_t *box = NULL;
+	struct trial_job job;
+	struct outcome o;
+	const char *text;
+	int r;
+
+	fill_job(b, -EBADF, USEC_INFINITY, &job);
+	job.argv = nothing;
+	job.target_path = job.target_source = NULL;
+	r = trial_start(&job, &none, &t, err);
+	if (r == 0)
+		r = wait_for_end(t, stop, &quiet, err);
+	if (r < 0 || (r = trial_collect(t, &o, &box, err)) < 0)
+		return r;
+	if (o.verdict == VERDICT_SETUP_ERROR) {
+		if (json_get_str(box, "reason", &text, err) < 0)
+			return -EIO;
+		return sbx_err_set(err, -EIO, "run", "%s", text);
+	}
+	r = json_get_str_or(box, "enforcement", "", &text, err);
+	if (r < 0)
+		return r;
+	snprintf(enforcement, size, "%s", text);
+	return 0;
+}
+
 static int open_log(int dir_fd, unsigned run, int *ret, struct sbx_err *err)
 {
 	char name[32] = "output.log";
@@ -214,7 +307,7 @@ static void check_cap(const struct bench *b, uint64_t left_us, struct measuremen
 {
 	struct outcome *o = &m->outcome;
 
-	if (o->verdict != VERDICT_TIMEOUT || left_us >= b->config->limits[SBX_LIMIT_WALL])
+	if (o->verdict != VERDICT_TIMEOUT || !cut_short(b, left_us))
 		return;
 	o->verdict = VERDICT_INTERRUPTED;
 	m->capped = true;

@@ -19,6 +19,8 @@ struct bench {
 	const char *candidate; /* the file that holds the target's content */
 	char *target;          /* the target's path, inside and outside */
 	char **show, **scratch, **env;
+	char *policy;                    /* a name or an absolute path */
+	uint64_t limits[_SBX_LIMIT_MAX]; /* of the configuration, else of the policy */
 	bool soft;
 };
 
@@ -44,12 +46,22 @@ void measurement_done(struct measurement *m);
 
 /**
  * bench_init() - resolve the paths of a configuration
- * @b:  all but show, scratch and env are set by the caller; freed by bench_done()
+ * @b:  all above show is set by the caller, and soft; freed by bench_done()
  *
- * Return: 0; -ENOENT where a `show` path is not there; -ENOMEM
+ * Return: 0; -ENOENT where a `show` path or the policy is not there; -EINVAL where the
+ * policy is wrong; -ENOMEM
  */
 int bench_init(struct bench *b, struct sbx_err *err);
 void bench_done(struct bench *b);
+
+/**
+ * bench_probe() - start a box that does nothing, as a run would be started
+ * @enforcement:  of at least 32 bytes; how this host holds the limits
+ *
+ * Return: 0; -EIO where the box cannot be set up, with the cause and the remedy
+ */
+int bench_probe(const struct bench *b, struct stop *stop, char *enforcement, size_t size,
+		struct sbx_err *err);
 
 /**
  * bench_measure() - run the candidate that lies in the candidate file

@@ -248,6 +248,10 @@ static int create(struct session *s, const char *config_hash, struct sbx_err *er
 	r = make_checkout(s, s->head, err);
 	if (r < 0)
 		return r;
+	/* Better to know before there is a campaign than after. */
+	r = bench_probe(&s->bench, &s->stop, s->enforcement, sizeof(s->enforcement), err);
+	if (r < 0)
+		return sbx_err_wrap(err, r, "the box cannot be set up");
 	host_name(host);
 	ev.create.tag = s->tag;
 	ev.create.base = s->head;

@@ -46,7 +46,7 @@ struct session {
 	struct buf incumbent;           /* content of the target at the incumbent */
 	double (*metrics)[METRICS_MAX]; /* by number; NAN where there are none */
 	size_t n_metrics;
-	char enforcement[32]; /* of the last record, "" before the first */
+	char enforcement[32]; /* how this host holds the limits; "" = not known yet */
 	unsigned last_number; /* of the last row written here, and what it says */
 	struct decision last_decision;
 

@@ -84,6 +84,14 @@ static json_t *env_json(char *const *env)
 	return obj;
 }
 
+static json_t *target_json(const struct trial_job *job)
+{
+	if (!job->target_path)
+		return NULL;
+	return json_pack("{s:s, s:s}", "path", job->target_path, "source",
+			 job->target_source);
+}
+
 /* A text that is not UTF-8 cannot travel in JSON: jansson makes no value of it. */
 static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *err)
 {
@@ -91,16 +99,15 @@ static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *er
 	char *text;
 
 	spec = json_pack(
-		"{s:o, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s}, s:o, s:o, s:o, s:s, s:o,"
-		" s:b, s:s, s:s*}",
+		"{s:o, s:s, s:{s:s, s:s}, s:o*, s:o, s:o, s:o, s:s, s:o, s:b, s:s,"
+		" s:s*}",
 		"argv", strings(job->argv), "cwd", job->cwd, "view", "path",
-		job->view_path, "source", job->view_source, "target", "path",
-		job->target_path, "source", job->target_source, "mode", job->target_mode,
+		job->view_path, "source", job->view_source, "target", target_json(job),
 		"show", strings(job->show), "scratch", strings(job->scratch), "env",
 		env_json(job->env), "network", job->network, "limits",
 		limits_json(job->limits), "soft", (int)job->soft, "policy", job->policy,
 		"cgroup", job->cgroup);
-	if (!spec ||
+	if (!spec || (job->target_path && !json_object_get(spec, "target")) ||
 	    json_array_size(json_object_get(spec, "argv")) != strv_len(job->argv) ||
 	    json_array_size(json_object_get(spec, "show")) != strv_len(job->show) ||
 	    json_array_size(json_object_get(spec, "scratch")) != strv_len(job->scratch))

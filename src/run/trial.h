@@ -21,9 +21,7 @@ struct trial_job {
 	char *const *argv;
 	const char *cwd;
 	const char *view_path, *view_source; /* the tree shown, and where it lies */
-	const char *target_path,
-		*target_source;  /* the candidate's path inside, its content */
-	const char *target_mode; /* bind, overlay, ro */
+	const char *target_path, *target_source; /* path inside, content; both or neither */
 	char *const *show, *const *scratch;
 	char *const *env;    /* NAME=value */
 	const char *network; /* none, host */

@@ -81,17 +81,23 @@ static void plan_caps(const struct term *t, const struct config *c)
 	line(t, "caps", "%s", buf_str(&b));
 }
 
-static void plan_limits(const struct term *t, const struct config *c)
+static void plan_limits(const struct term *t, const struct report_plan *p)
 {
 	cleanup_buf struct buf b = BUF_INIT;
 	char text[32];
 
 	for (int i = 0; i < _SBX_LIMIT_MAX; i++)
-		if (c->limits[i])
+		if (p->limits[i])
 			buf_printf(&b, "%s%s %s", b.len ? ", " : "", limit_table[i].name,
-				   limit_format((enum sbx_limit)i, c->limits[i], text,
+				   limit_format((enum sbx_limit)i, p->limits[i], text,
 						sizeof(text)));
 	line(t, "limits", "%s (each experiment)", buf_str(&b));
+	if (*p->enforcement)
+		line(t, "enforced", "%s%s",
+		     streq(p->enforcement, "cgroup2") ? "by cgroup v2" : p->enforcement,
+		     streq(p->enforcement, "soft") ? ": where this host cannot hold a "
+						     "limit, a watchdog samples and kills"
+						   : "");
 }
 
 static void plan_harness(const struct term *t, const struct config *c)
@@ -116,12 +122,9 @@ void report_plan(const struct term *t, const struct report_plan *p)
 	plan_harness(t, c);
 	plan_metrics(t, c);
 	plan_caps(t, c);
-	plan_limits(t, c);
-	line(t, "box", "repository read-only as committed, network %s%s",
-	     c->network == SBX_NETWORK_NONE ? "none" : "of the host",
-	     p->soft ? "; where this host cannot enforce a limit, a watchdog is accepted"
-		       " (--soft-limits)"
-		     : "");
+	plan_limits(t, p);
+	line(t, "box", "repository read-only as committed, network %s",
+	     c->network == SBX_NETWORK_NONE ? "none" : "of the host");
 	if (p->proposes)
 		line(t, "proposer", "builtin (no network, no cost)");
 	fflush(t->out);

@@ -14,8 +14,9 @@ struct report_plan {
 	const struct config *config;
 	const struct campaign *campaign;
 	const char *target; /* path in the repository */
+	const uint64_t *limits;
+	const char *enforcement; /* "" = not known yet */
 	bool fresh;         /* the campaign begins now */
-	bool soft;
 	bool proposes; /* not `try` */
 };
 

@@ -33,12 +33,14 @@ static void on_begin(void *user, const struct session *s)
 		.campaign = &s->ledger.campaign,
 		.target = s->target,
 		.fresh = !s->exists,
-		.soft = s->options->soft,
+		.limits = s->bench.limits,
+		.enforcement = s->enforcement,
 		.proposes = !s->options->is_try,
 	};
 
 	if (w->quiet)
 		return;
+	w->told_box = s->enforcement[0];
 	report_plan(&w->term, &plan);
 	fputc('\n', w->term.out);
 	fflush(w->term.out);
@@ -68,9 +70,9 @@ static void draw_run(struct watch *w, const struct session *s, uint64_t wall_us,
 	if (w->quiet || !w->term.live)
 		return;
 	report_seconds(wall, sizeof(wall), wall_us);
-	format_duration(limit, sizeof(limit), cf->limits[SBX_LIMIT_WALL]);
+	format_duration(limit, sizeof(limit), s->bench.limits[SBX_LIMIT_WALL]);
 	format_size(mem, sizeof(mem), memory_bytes >> 20 << 20);
-	format_size(max, sizeof(max), cf->limits[SBX_LIMIT_MEMORY]);
+	format_size(max, sizeof(max), s->bench.limits[SBX_LIMIT_MEMORY]);
 	if (c->incumbent.known)
 		report_metrics(best, sizeof(best), cf, c->incumbent.metrics);
 	snprintf(text, sizeof(text), "%04u %s of %s, %s of %s | %s%s%s%s | %s",

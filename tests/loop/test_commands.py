@@ -143,9 +143,11 @@ def test_impossible_tags(repo, tag):
 
 # --- what reaches outside the box ---
 
-@pytest.mark.parametrize("reach", ["network: host\n", "env: [SECRET]\n", "show: [/usr/share]\n"])
+@pytest.mark.parametrize("reach", ["network: host\n", "env: [SECRET]\n", "show: [/usr/share]\n",
+                                   "policy: ./policy.yaml\n"])
 def test_reaching_outside_must_be_accepted_once(new_repo, reach):
     repo = new_repo()
+    repo.write("policy.yaml", "limits:\n  pids: 20\n  output: 1M\n")
     repo.standard(harness='echo "score: ${SECRET:-1}"\n', config=CONFIG + reach)
     done = repo.autoexp("run", status=2)
     assert "--trust" in done.stderr and reach.split(":")[0] in done.stderr
@@ -158,6 +160,20 @@ def test_reaching_outside_must_be_accepted_once(new_repo, reach):
     repo.write("autoexp.yaml", CONFIG + reach + "# another version\n")
     repo.tag = "v"
     repo.autoexp("run", status=2)
+
+
+def test_policy_fills_what_the_configuration_does_not_write(new_repo):
+    repo = new_repo()
+    repo.write("rules/strict.yaml", "limits:\n  pids: 20\n  output: 1M\n")
+    repo.standard(config=CONFIG + "policy: rules/strict.yaml\n")
+    done = repo.autoexp("run", "--trust", "--max-experiments", 1)
+    limits = repo.run_json(1)["box"]["limits"]
+    assert limits["pids"]["value"] == 32            # the configuration's
+    assert limits["output"]["value"] == 1 << 20     # the policy's
+    assert "output 1MiB" in done.stdout
+    repo.write("rules/strict.yaml", "limits:\n  output: 2M\n")
+    done = repo.autoexp("run", "--max-experiments", 2, status=2)    # another version of it
+    assert "--trust" in done.stderr
 
 
 def test_asks_on_a_terminal(new_repo):

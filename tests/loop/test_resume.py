@@ -210,23 +210,27 @@ def test_goes_on_from_its_base_when_head_moved(repo):
     assert all(float(row["score"]) > 0 for row in repo.consistent())
 
 
-def test_setup_errors_are_not_rows(new_repo):
-    repo = new_repo()
-    # `env -i` of the harness is fine; what cannot be made is a limit that no host has.
-    repo.standard(config=CONFIG.replace("memory: 128MiB", "memory: 128MiB\n  cpus: 0.5"))
+def test_setup_errors_are_not_rows(repo):
     soft, repo.soft = repo.soft, []
     if not soft:
         pytest.skip("this host can enforce every limit: nothing to refuse")
+    # A new campaign is not even begun ...
     done = repo.autoexp("run", status=1)
-    assert "--soft-limits" in done.stderr and "3 tries" in done.stderr
-    outcomes = [e for e in repo.events() if e["event"] == "outcome"]
-    assert [e["verdict"] for e in outcomes] == ["setup-error"] * 3
-    assert repo.rows() == []
-    repo.write("autoexp.yaml", CONFIG)
-    repo.commit("no share of a processor")
+    assert "--soft-limits" in done.stderr
+    assert not (repo.truth / "journal.jsonl").exists() and repo.git("branch") == "* main"
+    # ... and one that is there waits with its candidate.
     repo.soft = soft
     repo.autoexp("run", "--max-experiments", 1)
-    assert len(repo.consistent()) == 2
+    repo.soft = []
+    done = repo.autoexp("run", "--max-experiments", 3, status=1)
+    assert "--soft-limits" in done.stderr and "3 tries" in done.stderr
+    outcomes = [e["verdict"] for e in repo.events() if e["event"] == "outcome"]
+    assert outcomes[2:] == ["setup-error"] * 3
+    assert len(repo.rows()) == 2
+    repo.soft = soft
+    repo.autoexp("run", "--max-experiments", 3)
+    assert len(repo.consistent()) == 4
+    assert len([e for e in repo.events() if e["event"] == "propose"]) == 4
 
 
 def test_stops_where_nothing_can_be_written(repo):
