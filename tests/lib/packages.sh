@@ -18,7 +18,7 @@
 # kind | Debian package | cmd:PROGRAM, file:PATH, pc:MODULE or py:MODULE | upstream name
 packages_table() {
 	cat <<'TABLE'
-build|meson|cmd:meson|meson 0.63 or later
+build|meson|cmd:meson|meson 0.61 or later
 build|ninja-build|cmd:ninja|ninja
 build|pkg-config|cmd:pkg-config|pkg-config or pkgconf
 build|gcc|cmd:cc|a C compiler (gcc or clang)
@@ -27,7 +27,6 @@ build|linux-libc-dev|file:/usr/include/linux/seccomp.h|Linux user-space headers,
 build|libseccomp-dev|pc:libseccomp|libseccomp 2.5 or later
 build|libcap-dev|pc:libcap|libcap
 build|libgit2-dev|pc:libgit2|libgit2 1.1 or later
-build|libcurl4-openssl-dev|pc:libcurl|libcurl
 build|libjansson-dev|pc:jansson|jansson 2.13 or later
 build|libyaml-dev|pc:yaml-0.1|libyaml
 build|git|cmd:git|git
