@@ -73,7 +73,8 @@ static int parse_thousandths(const char **s, uint64_t *ret)
 		for (p++; is_digit(*p); p++, scale /= 10) {
 			if (!scale && *p != '0')
 				return -EINVAL;
-			n += (uint64_t)(*p - '0') * scale;
+			if (__builtin_add_overflow(n, (uint64_t)(*p - '0') * scale, &n))
+				return -ERANGE;
 		}
 	}
 	*s = p;
