@@ -180,6 +180,17 @@ def test_a_short_log_is_complete_and_holds_both_streams(exec_box, repository, tm
     assert b"err" not in trial.stderr
 
 
+def test_with_a_log_the_run_goes_on_without_a_reader(exec_box, repository, tmp_path):
+    with open(tmp_path / "log", "w+b") as log:
+        spec = spec_of(repository, "sh", "-c", "seq 1 100000; sleep 0.2; seq 1 100000; exit 4")
+        trial = Trial(exec_box, spec, log)
+        trial.process.stdout.close()
+        trial.process.stdout = None
+        (record,) = trial.finish()
+        assert log.seek(0, os.SEEK_END) == 2 * len("".join(f"{i}\n" for i in range(1, 100001)))
+    assert (record["verdict"], record["exit_code"]) == ("exit", 4)
+
+
 @pytest.mark.parametrize("end", ["lifeline", "signal"])
 def test_a_stop_interrupts_and_still_writes_the_record(exec_box, repository, end):
     spec = spec_of(repository, payload("daemon"), "stay", show=[os.path.dirname(payload("daemon"))])
