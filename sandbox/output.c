@@ -212,13 +212,9 @@ bool output_is_done(const struct output *o)
 void output_abandon(struct output *o)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(o->streams); i++) {
-		struct stream *s = &o->streams[i];
-
-		o->dropped += s->pending_len;
-		s->pending_len = 0;
-		if (s->to_is_ours)
-			fd_close(s->to);
-		s->to = -EBADF;
+		o->dropped += o->streams[i].pending_len;
+		o->streams[i].pending_len = 0;
+		o->streams[i].from = fd_close(o->streams[i].from);
 	}
 }
 
