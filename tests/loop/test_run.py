@@ -134,7 +134,7 @@ case $(sed -n 's/^x = //p' params.txt) in
 41) kill -SEGV $$ ;;
 esac
 """
-    config = CONFIG.replace("wall: 20s", "wall: 2s").replace(
+    config = CONFIG.replace("wall: 20s", "wall: 5s").replace(
         "harness: sh evaluate.sh", "harness: [sh, evaluate.sh]") + """proposer:
   kind: builtin
   numbers: none
