@@ -81,7 +81,7 @@ def spec_of(repository, *argv, **more):
 def test_the_checkout_is_shown_at_the_repositorys_path(exec_box, repository):
     script = "sh harness.sh; pwd; ls -A; ls -A build; echo made >build/x; cat build/x; echo err >&2"
     trial = Trial(exec_box, spec_of(repository, "sh", "-c", script))
-    (record,) = trial.finish()
+    *_, record = trial.finish()
     assert (record["verdict"], trial.process.returncode) == ("ok", 0), trial.stderr
     assert trial.stdout.decode() == (
         f"candidate\nmetric: 1\n{repository[0]}\nbuild\ndata\nharness.sh\nsrc\nmade\n")
@@ -98,7 +98,7 @@ def test_harness_git_and_results_are_out_of_reach(exec_box, repository):
         rm -f harness.sh src/target src/other; mv src gone; ln -s /etc src2; mkdir .git
         mv src/target src/else; ls -A . src; cat src/target"""
     trial = Trial(exec_box, spec_of(repository, "sh", "-c", script))
-    (record,) = trial.finish()
+    *_, record = trial.finish()
     assert trial.stdout.decode().split() == [
         ".:", "build", "data", "harness.sh", "src", "src:", "other", "target", "candidate"]
     place, checkout, candidate = repository
@@ -113,7 +113,7 @@ def test_harness_git_and_results_are_out_of_reach(exec_box, repository):
 def test_a_changed_target_is_told_and_not_kept(exec_box, repository, mode):
     spec = spec_of(repository, "sh", "-c", "echo changed >src/target")
     spec["target"]["mode"] = mode
-    (record,) = Trial(exec_box, spec).finish()
+    *_, record = Trial(exec_box, spec).finish()
     assert record["target_changed"] is True
     assert repository[2].read_text() == "candidate\n"
     assert (repository[1] / "src" / "target").read_text() == "base\n"
@@ -124,7 +124,7 @@ def test_an_overlay_in_the_middle_of_the_view(exec_box, repository):
                    "cat src/target src/other; echo x >src/other; echo x >harness.sh; echo ok")
     spec["target"]["mode"] = "overlay"
     trial = Trial(exec_box, spec)
-    (record,) = trial.finish()
+    *_, record = trial.finish()
     assert trial.stdout == b"new\nother\nok\n", trial.stderr
     assert record["target_changed"] is True
 
@@ -154,7 +154,7 @@ def test_the_log_keeps_head_and_tail(exec_box, repository, tmp_path):
         spec = spec_of(repository, "seq", str(lines))
         spec["limits"]["output"] = 65536
         trial = Trial(exec_box, spec, log)
-        (record,) = trial.finish()
+        *_, record = trial.finish()
         log.seek(0)
         text = log.read()
     everything = "".join(f"{i}\n" for i in range(1, lines + 1)).encode()
@@ -186,7 +186,7 @@ def test_with_a_log_the_run_goes_on_without_a_reader(exec_box, repository, tmp_p
         trial = Trial(exec_box, spec, log)
         trial.process.stdout.close()
         trial.process.stdout = None
-        (record,) = trial.finish()
+        *_, record = trial.finish()
         assert log.seek(0, os.SEEK_END) == 2 * len("".join(f"{i}\n" for i in range(1, 100001)))
     assert (record["verdict"], record["exit_code"]) == ("exit", 4)
 
