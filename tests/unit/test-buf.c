@@ -150,8 +150,8 @@ static json_t *parsed(const char *text)
 static void documents_name_the_place_of_a_mistake(void **state)
 {
 	static const char *const bad[] = {
-		"", "{", "{\"a\":1,}", "{\"a\":1}x", "{\"a\":1,\"a\":2}", "nul", "{\"a\":NaN}",
-		"[1e999]", "\"\xff\"",
+		"",    "{",           "{\"a\":1,}", "{\"a\":1}x", "{\"a\":1,\"a\":2}",
+		"nul", "{\"a\":NaN}", "[1e999]",    "\"\xff\"",
 	};
 	json_t *j = NULL;
 
@@ -159,7 +159,8 @@ static void documents_name_the_place_of_a_mistake(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct sbx_err err = { 0 };
 
-		assert_int_equal(json_parse(bad[i], strlen(bad[i]), "line 3", &j, &err), -EBADMSG);
+		assert_int_equal(json_parse(bad[i], strlen(bad[i]), "line 3", &j, &err),
+				 -EBADMSG);
 		assert_null(j);
 		assert_non_null(str_after(err.msg, "line 3:"));
 	}
@@ -209,7 +210,8 @@ static void members_are_checked_by_type(void **state)
 
 static void text_is_compact_plain_and_in_order(void **state)
 {
-	cleanup_json json_t *j = parsed("{\"z\": 1, \"a\": [true, null, \"\xc3\xa9\\u0007\"]}");
+	cleanup_json json_t *j =
+		parsed("{\"z\": 1, \"a\": [true, null, \"\xc3\xa9\\u0007\"]}");
 	cleanup_free char *text = json_text(j);
 
 	(void)state;

@@ -137,7 +137,8 @@ static void writing_needs_the_file_and_does_not_cut_it(void **state)
 	assert_int_equal(file_replace(dir, "a", "12345", 5, 0600), 0);
 	assert_int_equal(file_write(dir, "a", "xy"), 0);
 	assert_content(dir, "a", "xy345");
-	assert_int_equal(file_write(AT_FDCWD, "/proc/self/oom_score_adj", "nonsense"), -EINVAL);
+	assert_int_equal(file_write(AT_FDCWD, "/proc/self/oom_score_adj", "nonsense"),
+			 -EINVAL);
 }
 
 static void directories_are_made_with_their_parents(void **state)
@@ -173,7 +174,8 @@ static void a_tree_without_bottom_is_removed(void **state)
 
 static void removal_follows_no_link(void **state)
 {
-	static const char *const names[] = { "-rf", "a\nb", "\033[31m", "\xff\xfe", " ", "*" };
+	static const char *const names[] = { "-rf",      "a\nb", "\033[31m",
+					     "\xff\xfe", " ",    "*" };
 	int dir = dir_of(state);
 
 	assert_int_equal(dir_make(dir, "keep", 0700), 0);

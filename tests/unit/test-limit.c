@@ -66,7 +66,8 @@ static void limits_have_units_and_ranges(void **state)
 		int r = limit_parse(table[i].limit, table[i].text, &value, &err);
 
 		if (r != table[i].r || value != (r < 0 ? 4711 : table[i].value))
-			fail_msg("%s: %d, %llu", table[i].text, r, (unsigned long long)value);
+			fail_msg("%s: %d, %llu", table[i].text, r,
+				 (unsigned long long)value);
 		if (r < 0 && !strstr(err.msg, limit_table[table[i].limit].name))
 			fail_msg("\"%s\" does not name the limit", err.msg);
 	}
@@ -166,8 +167,10 @@ static void what_lies_below_a_writable_place_is_guarded(void **state)
 static void paths_that_reach_out_are_refused(void **state)
 {
 	static const char *const paths[] = {
-		"relative", "", "/", "/tmp", "/run/user", "/var/run/docker.sock", "/proc/1",
-		"/sys/fs", "/dev/sda", "/usr/../etc", "/usr//lib", "/run",
+		"relative",    "",          "/",
+		"/tmp",        "/run/user", "/var/run/docker.sock",
+		"/proc/1",     "/sys/fs",   "/dev/sda",
+		"/usr/../etc", "/usr//lib", "/run",
 	};
 
 	(void)state;

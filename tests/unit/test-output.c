@@ -151,8 +151,17 @@ static void assert_log(struct rig *rig, const char *data, size_t n)
 static void the_log_keeps_head_and_tail(void **state)
 {
 	static const size_t sizes[] = {
-		0, 1, LIMIT / 2 - 1, LIMIT / 2, LIMIT / 2 + 1, LIMIT - 1, LIMIT, LIMIT + 1,
-		LIMIT + LIMIT / 2, 2 * LIMIT + 3, 10 * LIMIT + 77,
+		0,
+		1,
+		LIMIT / 2 - 1,
+		LIMIT / 2,
+		LIMIT / 2 + 1,
+		LIMIT - 1,
+		LIMIT,
+		LIMIT + 1,
+		LIMIT + LIMIT / 2,
+		2 * LIMIT + 3,
+		10 * LIMIT + 77,
 	};
 	static const size_t chunks[] = { 1, 1000, LIMIT / 2, LIMIT, 50000 };
 
@@ -173,7 +182,8 @@ static void the_log_keeps_head_and_tail(void **state)
 			assert_int_equal(output_finish(&rig.o), 0);
 			if (lost) {
 				buf_add(&expect, data, LIMIT / 2);
-				buf_printf(&expect, "\n[... %zu bytes left out ...]\n", lost);
+				buf_printf(&expect, "\n[... %zu bytes left out ...]\n",
+					   lost);
 				buf_add(&expect, data + n - LIMIT / 2, LIMIT / 2);
 			} else {
 				buf_add(&expect, data, n);

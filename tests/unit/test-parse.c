@@ -17,7 +17,7 @@
 #include "base/parse.h"
 
 #define EiB (1ULL << 60)
-#define US 1000000ULL
+#define US  1000000ULL
 
 struct number {
 	const char *text;
@@ -25,7 +25,8 @@ struct number {
 	uint64_t value;
 };
 
-static void check(int (*parse)(const char *, uint64_t *), const struct number *table, size_t n)
+static void check(int (*parse)(const char *, uint64_t *), const struct number *table,
+		  size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value = 4711;
@@ -82,7 +83,8 @@ static void sizes_have_binary_units(void **state)
 		{ "3T", 0, 3ULL << 40 },
 		{ "16777215T", 0, 16777215ULL << 40 },
 		{ "16777216T", -ERANGE, 0 },
-		{ "9007199254740993", 0, 9007199254740993ULL }, /* not exact in a double */
+		{ "9007199254740993", 0,
+		  9007199254740993ULL }, /* not exact in a double */
 		{ "99999999999999999999", -ERANGE, 0 },
 		{ "1.0005K", -EINVAL, 0 },
 		{ "1.K", -EINVAL, 0 },
@@ -135,10 +137,17 @@ static void durations_need_a_unit(void **state)
 static void cpus_are_thousandths(void **state)
 {
 	static const struct number table[] = {
-		{ "2", 0, 2000 },      { "0.5", 0, 500 },    { "1.25", 0, 1250 },
-		{ "0.001", 0, 1 },     { "0", 0, 0 },        { "0.0001", -EINVAL, 0 },
-		{ "2cpus", -EINVAL, 0 }, { "", -EINVAL, 0 }, { "two", -EINVAL, 0 },
-		{ "1/2", -EINVAL, 0 }, { "99999999999999999999", -ERANGE, 0 },
+		{ "2", 0, 2000 },
+		{ "0.5", 0, 500 },
+		{ "1.25", 0, 1250 },
+		{ "0.001", 0, 1 },
+		{ "0", 0, 0 },
+		{ "0.0001", -EINVAL, 0 },
+		{ "2cpus", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ "two", -EINVAL, 0 },
+		{ "1/2", -EINVAL, 0 },
+		{ "99999999999999999999", -ERANGE, 0 },
 		{ "18446744073709551", 0, 18446744073709551000ULL },
 		{ "18446744073709552", -ERANGE, 0 },
 	};
@@ -167,16 +176,36 @@ static void metrics_are_finite_decimals(void **state)
 		int r;
 		double value;
 	} table[] = {
-		{ "0.5", 0, 0.5 },       { "-1.25", 0, -1.25 },  { "+3", 0, 3 },
-		{ "1e-3", 0, 1e-3 },     { "1E+5", 0, 1e5 },     { ".5", 0, 0.5 },
-		{ "5.", 0, 5 },          { "-0", 0, 0 },         { "1e308", 0, 1e308 },
-		{ "1e-400", 0, 0 },      { "007", 0, 7 },        { "1e400", -ERANGE, 0 },
-		{ "-1e400", -ERANGE, 0 }, { "nan", -ERANGE, 0 }, { "-NaN", -ERANGE, 0 },
-		{ "inf", -ERANGE, 0 },   { "+Infinity", -ERANGE, 0 }, { "0x1p3", -EINVAL, 0 },
-		{ "1,5", -EINVAL, 0 },   { "1_000", -EINVAL, 0 }, { "", -EINVAL, 0 },
-		{ " 1", -EINVAL, 0 },    { "1 ", -EINVAL, 0 },   { ".", -EINVAL, 0 },
-		{ "-", -EINVAL, 0 },     { "1e", -EINVAL, 0 },   { "1e+", -EINVAL, 0 },
-		{ "1.2.3", -EINVAL, 0 }, { "nan(1)", -EINVAL, 0 }, { "infinite", -EINVAL, 0 },
+		{ "0.5", 0, 0.5 },
+		{ "-1.25", 0, -1.25 },
+		{ "+3", 0, 3 },
+		{ "1e-3", 0, 1e-3 },
+		{ "1E+5", 0, 1e5 },
+		{ ".5", 0, 0.5 },
+		{ "5.", 0, 5 },
+		{ "-0", 0, 0 },
+		{ "1e308", 0, 1e308 },
+		{ "1e-400", 0, 0 },
+		{ "007", 0, 7 },
+		{ "1e400", -ERANGE, 0 },
+		{ "-1e400", -ERANGE, 0 },
+		{ "nan", -ERANGE, 0 },
+		{ "-NaN", -ERANGE, 0 },
+		{ "inf", -ERANGE, 0 },
+		{ "+Infinity", -ERANGE, 0 },
+		{ "0x1p3", -EINVAL, 0 },
+		{ "1,5", -EINVAL, 0 },
+		{ "1_000", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 },
+		{ ".", -EINVAL, 0 },
+		{ "-", -EINVAL, 0 },
+		{ "1e", -EINVAL, 0 },
+		{ "1e+", -EINVAL, 0 },
+		{ "1.2.3", -EINVAL, 0 },
+		{ "nan(1)", -EINVAL, 0 },
+		{ "infinite", -EINVAL, 0 },
 	};
 
 	(void)state;

@@ -23,10 +23,12 @@
 #include "result.h"
 #include "verdict.h"
 
-#define MEMORY .limits[SBX_LIMIT_MEMORY] = { .value = 64 << 20, .layer = SBX_LAYER_CGROUP2 }
+#define MEMORY \
+	.limits[SBX_LIMIT_MEMORY] = { .value = 64 << 20, .layer = SBX_LAYER_CGROUP2 }
 #define WALL .limits[SBX_LIMIT_WALL] = { .value = 2000000, .layer = SBX_LAYER_SUPERVISOR }
 #define PIDS .limits[SBX_LIMIT_PIDS] = { .value = 64, .layer = SBX_LAYER_WATCHDOG }
-#define CPU .limits[SBX_LIMIT_CPU_TIME] = { .value = 5000000, .layer = SBX_LAYER_SUPERVISOR }
+#define CPU \
+	.limits[SBX_LIMIT_CPU_TIME] = { .value = 5000000, .layer = SBX_LAYER_SUPERVISOR }
 
 struct outcome {
 	struct sbx_result result;
@@ -49,18 +51,32 @@ static const struct outcome outcomes[] = {
 	{ { .exit_code = -1, MEMORY, .stats.oom_kill = 2 }, SBX_OOM, 137, "64MiB" },
 	/* The parent of the hog exits 0. */
 	{ { .exit_code = 0, MEMORY, .stats.oom_kill = 1 }, SBX_OOM, 137, "1 process" },
-	{ { .exit_code = -1, MEMORY, .killed = KILL_MEMORY, .memory_peak_bytes = 70000000 },
-	  SBX_OOM, 137, "70000000" },
+	{ { .exit_code = -1,
+	    MEMORY,
+	    .killed = KILL_MEMORY,
+	    .memory_peak_bytes = 70000000 },
+	  SBX_OOM,
+	  137,
+	  "70000000" },
 	{ { .exit_code = -1, WALL, .killed = KILL_WALL }, SBX_TIMEOUT, 124, "2s" },
 	{ { .exit_code = -1, CPU, .killed = KILL_CPU_TIME }, SBX_CPU_LIMIT, 124, "5s" },
 	{ { .exit_code = -1, PIDS, .killed = KILL_PIDS }, SBX_PIDS_LIMIT, 123, "64" },
-	{ { .exit_code = -1, .killed = KILL_INTERRUPT }, SBX_INTERRUPTED, 130, "interrupted" },
+	{ { .exit_code = -1, .killed = KILL_INTERRUPT },
+	  SBX_INTERRUPTED,
+	  130,
+	  "interrupted" },
 	/* Two at once: a fixed order. */
-	{ { .exit_code = -1, MEMORY, WALL, .killed = KILL_WALL, .stats.oom_kill = 1 }, SBX_OOM,
-	  137, "64MiB" },
+	{ { .exit_code = -1, MEMORY, WALL, .killed = KILL_WALL, .stats.oom_kill = 1 },
+	  SBX_OOM,
+	  137,
+	  "64MiB" },
 	{ { .exit_code = -1, MEMORY, .killed = KILL_INTERRUPT, .stats.oom_kill = 1 },
-	  SBX_INTERRUPTED, 130, "interrupted" },
-	{ { .exit_code = -1, .signal = SIGKILL, WALL, .killed = KILL_WALL }, SBX_TIMEOUT, 124,
+	  SBX_INTERRUPTED,
+	  130,
+	  "interrupted" },
+	{ { .exit_code = -1, .signal = SIGKILL, WALL, .killed = KILL_WALL },
+	  SBX_TIMEOUT,
+	  124,
 	  "wall" },
 	/* A refused fork alone ends nothing. */
 	{ { .exit_code = 0, PIDS, .stats.pids_max = 9 }, SBX_OK, 0, "status 0" },
@@ -73,17 +89,22 @@ static void evidence_decides_in_a_fixed_order(void **state)
 		struct sbx_result r = outcomes[i].result;
 
 		verdict_decide(&r);
-		if (r.verdict != outcomes[i].verdict || !strstr(r.reason, outcomes[i].says) ||
+		if (r.verdict != outcomes[i].verdict ||
+		    !strstr(r.reason, outcomes[i].says) ||
 		    result_exit_status(&r) != outcomes[i].status)
-			fail_msg("case %zu: %s, '%s', status %d", i, verdict_text(r.verdict),
-				 r.reason, result_exit_status(&r));
+			fail_msg("case %zu: %s, '%s', status %d", i,
+				 verdict_text(r.verdict), r.reason,
+				 result_exit_status(&r));
 	}
 }
 
 static void hits_are_marked_where_they_were(void **state)
 {
 	struct sbx_result r = {
-		.exit_code = 0, MEMORY, WALL, PIDS,
+		.exit_code = 0,
+		MEMORY,
+		WALL,
+		PIDS,
 		.limits[SBX_LIMIT_CPUS] = { .value = 500 },
 		.limits[SBX_LIMIT_OUTPUT] = { .value = 4096 },
 		.stats = { .pids_max = 1, .throttled = 3 },
@@ -103,8 +124,8 @@ static void set_up_errors_have_the_shells_numbers(void **state)
 {
 	static const struct {
 		int exec_errno, status;
-	} table[] = { { 0, 125 },       { ENOENT, 127 },  { ENOTDIR, 127 },
-		      { EACCES, 126 },  { ENOEXEC, 126 }, { E2BIG, 126 } };
+	} table[] = { { 0, 125 },      { ENOENT, 127 },  { ENOTDIR, 127 },
+		      { EACCES, 126 }, { ENOEXEC, 126 }, { E2BIG, 126 } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -118,11 +139,19 @@ static void set_up_errors_have_the_shells_numbers(void **state)
 static void the_record_has_its_keys(void **state)
 {
 	static const char *const keys[] = {
-		"schema", "verdict", "reason", "exit_code", "signal", "wall_us", "cpu_us",
-		"memory_peak_bytes", "output_bytes", "output_dropped_bytes", "enforcement",
-		"limits", "evidence", "setup_us", "unreaped", "target_changed", "host",
+		"schema",       "verdict",
+		"reason",       "exit_code",
+		"signal",       "wall_us",
+		"cpu_us",       "memory_peak_bytes",
+		"output_bytes", "output_dropped_bytes",
+		"enforcement",  "limits",
+		"evidence",     "setup_us",
+		"unreaped",     "target_changed",
+		"host",
 	};
-	struct sbx_result r = { .exit_code = -1, .signal = SIGSEGV, MEMORY, .wall_us = UINT64_MAX };
+	struct sbx_result r = {
+		.exit_code = -1, .signal = SIGSEGV, MEMORY, .wall_us = UINT64_MAX
+	};
 	cleanup_json json_t *j = NULL;
 	json_t *limits;
 
@@ -139,8 +168,9 @@ static void the_record_has_its_keys(void **state)
 	limits = json_object_get(j, "limits");
 	/* Only limits that there are. */
 	assert_int_equal(json_object_size(limits), 1);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(limits, "memory"),
-							      "enforced_by")), "cgroup2");
+	assert_string_equal(json_string_value(json_object_get(
+				    json_object_get(limits, "memory"), "enforced_by")),
+			    "cgroup2");
 }
 
 /* A directory with files as the kernel writes them. */
@@ -153,21 +183,25 @@ static int fake_group(char path[], const char *const files[][2])
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; files[i][0]; i++)
 		assert_int_equal(file_replace(dir, files[i][0], files[i][1],
-					      strlen(files[i][1]), 0600), 0);
+					      strlen(files[i][1]), 0600),
+				 0);
 	return dir;
 }
 
 static void counters_are_read_by_their_whole_name(void **state)
 {
 	static const char *const files[][2] = {
-		{ "memory.events", "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n" },
+		{ "memory.events",
+		  "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n" },
 		{ "memory.peak", "67108864\n" },
 		{ "memory.current", "4096\n" },
 		{ "pids.events", "max 7\n" },
-		{ "cpu.stat", "usage_usec 8\nuser_usec 80\nsystem_usec 81\nnr_periods 82\n"
-			      "nr_throttled 9\nthrottled_usec 10\n" },
-		{ "memory.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=99\n"
-				     "full avg10=0.00 avg60=0.00 avg300=0.00 total=11\n" },
+		{ "cpu.stat",
+		  "usage_usec 8\nuser_usec 80\nsystem_usec 81\nnr_periods 82\n"
+		  "nr_throttled 9\nthrottled_usec 10\n" },
+		{ "memory.pressure",
+		  "some avg10=0.00 avg60=0.00 avg300=0.00 total=99\n"
+		  "full avg10=0.00 avg60=0.00 avg300=0.00 total=11\n" },
 		{ "cgroup.events", "populated 0\nfrozen 1\n" },
 		{ NULL, NULL },
 	};
@@ -196,8 +230,9 @@ static void counters_are_read_by_their_whole_name(void **state)
 
 static void a_group_without_controllers_reads_as_nothing(void **state)
 {
-	static const char *const files[][2] = { { "cgroup.events", "populated 1\nfrozen 0\n" },
-						{ NULL, NULL } };
+	static const char *const files[][2] = {
+		{ "cgroup.events", "populated 1\nfrozen 0\n" }, { NULL, NULL }
+	};
 	char path[] = "/tmp/autoexp-cgroup-XXXXXX";
 	const struct cgroup none = CGROUP_INIT;
 	struct cgroup cg = CGROUP_INIT;
@@ -219,12 +254,15 @@ static void a_group_without_controllers_reads_as_nothing(void **state)
 static void limits_are_written_as_the_kernel_wants_them(void **state)
 {
 	static const char *const files[][2] = {
-		{ "memory.max", "" }, { "memory.swap.max", "" }, { "memory.oom.group", "" },
-		{ "pids.max", "" },   { "cpu.max", "" },         { NULL, NULL },
+		{ "memory.max", "" },       { "memory.swap.max", "" },
+		{ "memory.oom.group", "" }, { "pids.max", "" },
+		{ "cpu.max", "" },          { NULL, NULL },
 	};
 	static const char *const expect[][2] = {
-		{ "memory.max", "67108864" }, { "memory.swap.max", "0" },
-		{ "memory.oom.group", "1" },  { "pids.max", "65" }, /* and our process 1 */
+		{ "memory.max", "67108864" },
+		{ "memory.swap.max", "0" },
+		{ "memory.oom.group", "1" },
+		{ "pids.max", "65" }, /* and our process 1 */
 		{ "cpu.max", "50000 100000" },
 	};
 	char path[] = "/tmp/autoexp-cgroup-XXXXXX";

@@ -36,8 +36,8 @@ static void touch(int fd, int flags, size_t mib)
 
 static int file(const char *mode, size_t mib)
 {
-	int fd = !strcmp(mode, "shm") ? open("/dev/shm/hog", O_RDWR | O_CREAT, 0600) :
-					memfd_create("hog", 0);
+	int fd = !strcmp(mode, "shm") ? open("/dev/shm/hog", O_RDWR | O_CREAT, 0600)
+				      : memfd_create("hog", 0);
 
 	if (fd < 0 || ftruncate(fd, (off_t)(mib * MIB)) < 0)
 		exit(4);

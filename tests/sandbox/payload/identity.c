@@ -21,8 +21,9 @@
 static void print_status(void)
 {
 	static const char *const keys[] = {
-		"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:",
-		"NoNewPrivs:", "Seccomp:", "SigBlk:", "SigIgn:", "NSpid:",
+		"Uid:",    "Gid:",    "Groups:", "CapInh:",     "CapPrm:",
+		"CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:",
+		"SigBlk:", "SigIgn:", "NSpid:",
 	};
 	FILE *f = fopen("/proc/self/status", "r");
 	char line[512];
@@ -90,7 +91,8 @@ int main(int argc, char **argv)
 
 	uname(&u);
 	printf("host %s\n", u.nodename);
-	printf("pid %d\nppid %d\nsession %d\n", getpid(), getppid(), getsid(0) == getpid());
+	printf("pid %d\nppid %d\nsession %d\n", getpid(), getppid(),
+	       getsid(0) == getpid());
 	printf("cwd %s\n", getcwd(cwd, sizeof(cwd)) ? cwd : "?");
 	printf("dumpable_init %d\n", access("/proc/1/fd/0", F_OK) == 0);
 

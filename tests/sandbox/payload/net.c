@@ -26,7 +26,8 @@ static void say(const char *name, long r)
 
 static void try_ipv4(const char *name, int type, const char *address, int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port) };
 	int fd = socket(AF_INET, type, 0);
 
 	inet_pton(AF_INET, address, &a.sin_addr);
@@ -51,8 +52,8 @@ static void try_unix(const char *name, const char *path, int abstract)
 
 	snprintf(a.sun_path + abstract, sizeof(a.sun_path) - 1, "%s", path);
 	say(name, connect(fd, (struct sockaddr *)&a,
-			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) +
-				      (size_t)abstract)));
+			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				      strlen(path) + (size_t)abstract)));
 	close(fd);
 }
 
@@ -61,7 +62,8 @@ static void try_inside(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t n = sizeof(a);
-	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	int server = socket(AF_INET, SOCK_STREAM, 0),
+	    client = socket(AF_INET, SOCK_STREAM, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(server, (struct sockaddr *)&a, n) < 0 || listen(server, 1) < 0 ||

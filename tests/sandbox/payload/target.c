@@ -55,7 +55,8 @@ static long replace(void)
 /* A file from a writable place over the target. */
 static long move_over(void)
 {
-	return put("/tmp/over", "moved over\n", O_CREAT) < 0 ? -1 : rename("/tmp/over", file);
+	return put("/tmp/over", "moved over\n", O_CREAT) < 0 ? -1
+							     : rename("/tmp/over", file);
 }
 
 static long move_away(void)
@@ -125,12 +126,14 @@ static const struct {
 	const char *name;
 	long (*run)(void);
 } ways[] = {
-	{ "in_place", in_place }, { "same", same },           { "append", append },
-	{ "replace", replace },   { "move_over", move_over }, { "move_away", move_away },
-	{ "remove", remove_file }, { "symlink", link_out },   { "fifo", fifo },
-	{ "directory", directory }, { "hard_link", hard_link }, { "no_access", no_access },
-	{ "set_uid", set_uid },   { "empty", empty },         { "sparse", sparse },
-	{ "beside", beside },
+	{ "in_place", in_place },   { "same", same },
+	{ "append", append },       { "replace", replace },
+	{ "move_over", move_over }, { "move_away", move_away },
+	{ "remove", remove_file },  { "symlink", link_out },
+	{ "fifo", fifo },           { "directory", directory },
+	{ "hard_link", hard_link }, { "no_access", no_access },
+	{ "set_uid", set_uid },     { "empty", empty },
+	{ "sparse", sparse },       { "beside", beside },
 };
 
 int main(int argc, char **argv)
@@ -143,6 +146,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
 			if (!strcmp(argv[a], ways[i].name))
 				printf("%s %s\n", argv[a],
-				       ways[i].run() < 0 ? strerrorname_np(errno) : "done");
+				       ways[i].run() < 0 ? strerrorname_np(errno)
+							 : "done");
 	return 0;
 }

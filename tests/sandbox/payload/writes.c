@@ -81,7 +81,8 @@ static void walk(const char *path, int depth)
 		/* Processes' own files are theirs to write. */
 		if (!strcmp(path, "/proc") && is_number(e->d_name))
 			continue;
-		snprintf(below, sizeof(below), "%s/%s", strcmp(path, "/") ? path : "", e->d_name);
+		snprintf(below, sizeof(below), "%s/%s", strcmp(path, "/") ? path : "",
+			 e->d_name);
 		walk(below, depth - 1);
 	}
 	if (d)
