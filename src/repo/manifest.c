@@ -110,7 +110,7 @@ int manifest_begin(struct manifest *m, const char *dir, const char *key,
 	if (!tmp || !m->path)
 		return sbx_err_oom(err, "checkout");
 	m->out = fopen(tmp, "we");
-	if (!m->out)
+	if (!m->out || fchmod(fileno(m->out), 0600) < 0)
 		return sbx_err_errno(err, -errno, "checkout", "cannot write %s", tmp);
 	read_boot(boot);
 	m->failed = fprintf(m->out, MAGIC "%s %s\n", boot, key) < 0;
