@@ -37,7 +37,7 @@ def test_memory_hog_is_oom_by_the_kernels_own_count(exec_box, way):
 
 
 @soft_only
-@pytest.mark.parametrize("way", ["self", "child", "shm", "shared"])
+@pytest.mark.parametrize("way", ["self", "child", "shm", "shared", "named"])
 def test_watchdog_ends_a_memory_hog(exec_box, way):
     box = exec_box(payload("hog"), way, 600, options=["--memory", "64M", "--wall", "30s"])
     assert box.record["verdict"] == "oom", box

@@ -171,8 +171,8 @@ def test_the_log_keeps_head_and_tail(exec_box, repository, tmp_path):
 
 def test_a_short_log_is_complete_and_holds_both_streams(exec_box, repository, tmp_path):
     with open(tmp_path / "log", "w+b") as log:
-        trial = Trial(exec_box, spec_of(repository, "sh", "-c", "echo out; sleep 0.1; echo err >&2"),
-                      log)
+        script = "echo out; sleep 0.1; echo err >&2"
+        trial = Trial(exec_box, spec_of(repository, "sh", "-c", script), log)
         trial.finish()
         log.seek(0)
         assert log.read() == b"out\nerr\n"

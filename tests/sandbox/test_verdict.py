@@ -107,7 +107,7 @@ KEYS = {
     "signal": type(None), "wall_us": NUMBER, "cpu_us": NUMBER, "memory_peak_bytes": NUMBER,
     "output_bytes": NUMBER, "output_dropped_bytes": NUMBER, "limits": dict,
     "enforcement": TEXT, "evidence": dict, "setup_us": dict, "unreaped": FLAG,
-    "target_changed": FLAG, "host": dict, "policy": TEXT,
+    "target_changed": FLAG, "host": dict, "policy": TEXT, "landlock_abi": NUMBER,
 }
 EVIDENCE = {
     "memory.events": {"max", "oom_kill", "oom_group_kill"},

@@ -8,12 +8,14 @@
  *	hog shm MIB      a file in /dev/shm
  *	hog memfd MIB    a file without a name
  *	hog shared MIB   shared anonymous memory
+ *	hog named MIB    like self, under a name that looks like a line of /proc/PID/status
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,7 +52,9 @@ int main(int argc, char **argv)
 	const char *mode = argc == 3 ? argv[1] : "";
 	pid_t pid;
 
-	if (!strcmp(mode, "self")) {
+	if (!strcmp(mode, "named"))
+		prctl(PR_SET_NAME, "RssAnon: 0");
+	if (!strcmp(mode, "self") || !strcmp(mode, "named")) {
 		touch(-1, MAP_PRIVATE | MAP_ANONYMOUS, mib);
 	} else if (!strcmp(mode, "shared")) {
 		touch(-1, MAP_SHARED | MAP_ANONYMOUS, mib);
