@@ -35,6 +35,7 @@ static void push(struct walk *w, pid_t pid)
 	w->queue[w->n++] = pid;
 }
 
+/* The newline belongs to @key: a command may call itself "RssAnon: 0", and Name comes first. */
 static uint64_t status_kib(const char *status, const char *key)
 {
 	const char *p = strstr(status, key);
@@ -103,9 +104,9 @@ static void look_at(struct walk *w, pid_t pid)
 		w->usage.cpu_us += stat_ticks(buf_str(&b)) * 1000000 / w->ticks_per_s;
 	buf_clear(&b);
 	if (file_read(fd, "status", 0, MAX_FILE, &b) == 0) {
-		w->usage.memory_bytes += status_kib(buf_str(&b), "RssAnon:") << 10;
+		w->usage.memory_bytes += status_kib(buf_str(&b), "\nRssAnon:") << 10;
 		w->largest_shared = MAX(w->largest_shared,
-					status_kib(buf_str(&b), "RssShmem:") << 10);
+					status_kib(buf_str(&b), "\nRssShmem:") << 10);
 	}
 }
 
