@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -152,15 +153,28 @@ static void receive(struct output *o, struct stream *s)
 	o->total += (size_t)n;
 }
 
+/*
+ * What we could not open anew, another user's pipe or terminal, blocks when it is given more
+ * than it has room for. Where poll() says writable, a pipe has room for a page, a terminal
+ * for 256 characters, of which each may become two.
+ */
+static size_t writable(const struct stream *s)
+{
+	struct stat st;
+
+	if (s->to_is_ours || fstat(s->to, &st) < 0 || S_ISREG(st.st_mode))
+		return s->pending_len;
+	return MIN(s->pending_len, S_ISFIFO(st.st_mode) ? (size_t)PIPE_BUF : 128);
+}
+
 static ssize_t write_some(const struct stream *s)
 {
 	const char *data = s->pending + s->pending_at;
-	size_t n = s->pending_len;
 	ssize_t w;
 
-	w = send(s->to, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	w = send(s->to, data, s->pending_len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (w < 0 && errno == ENOTSOCK)
-		w = write(s->to, data, n);
+		w = write(s->to, data, writable(s));
 	return w;
 }
 

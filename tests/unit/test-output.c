@@ -338,6 +338,40 @@ static void a_log_that_cannot_be_written_is_told(void **state)
 	rig_done(&rig);
 }
 
+/* A pipe of another user cannot be opened anew, and stays as blocking as it was. */
+static void a_descriptor_that_is_not_ours_never_blocks(void **state)
+{
+	int from[2], to[2] = { -EBADF, -EBADF }, in[2], reader;
+	char *data = pattern(65536);
+	struct output o;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fd_pipe(&from[i], &in[i]), 0);
+		assert_int_equal(fd_nonblock(from[i], true), 0);
+	}
+	assert_int_equal(output_init(&o, from, to, -EBADF, 1 << 20, NULL), 0);
+	assert_int_equal(fd_pipe(&reader, &o.streams[0].to), 0);
+	/* Room for a page, while more than that is pending; blocked, the test would end. */
+	alarm(10);
+	for (int i = 0; i < 4; i++) {
+		if (i < 2)
+			assert_int_equal(fd_write_all(in[0], data, 65536), 0);
+		if (i > 1)
+			assert_int_equal(read(reader, data, 4096), 4096);
+		for (int j = 0; j < 40; j++)
+			output_move(&o);
+	}
+	alarm(0);
+	assert_true(o.streams[0].pending_len > 0);
+	fd_close(o.streams[0].to);
+	output_done(&o);
+	fd_close(reader);
+	for (int i = 0; i < 2; i++)
+		fd_close(in[i]);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_full_reader_stops_the_command_only),
 		cmocka_unit_test(the_command_feels_that_its_reader_is_gone),
 		cmocka_unit_test(with_a_log_the_command_goes_on_without_a_reader),
+		cmocka_unit_test(a_descriptor_that_is_not_ours_never_blocks),
 		cmocka_unit_test(waiting_for_readers_can_be_given_up),
 		cmocka_unit_test(a_log_that_cannot_be_written_is_told),
 	};
