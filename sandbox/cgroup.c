@@ -454,6 +454,7 @@ void cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret)
 		return;
 	ret->memory_peak = read_number(cg->fd, "memory.peak");
 	ret->memory_max = read_key(cg->fd, "memory.events", "max");
+	ret->oom = read_key(cg->fd, "memory.events", "oom");
 	ret->oom_kill = read_key(cg->fd, "memory.events", "oom_kill");
 	ret->oom_group_kill = read_key(cg->fd, "memory.events", "oom_group_kill");
 	ret->pids_max = read_key(cg->fd, "pids.events", "max");

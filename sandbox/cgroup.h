@@ -26,6 +26,7 @@ struct cgroup {
 struct cgroup_stats {
 	uint64_t memory_peak; /* bytes; 0 = not known */
 	uint64_t memory_max;  /* times the limit was reached */
+	uint64_t oom; /* times the group itself ran out, so not its ancestors or the host */
 	uint64_t oom_kill, oom_group_kill;
 	uint64_t pids_max; /* times a fork was refused */
 	uint64_t cpu_us, throttled, throttled_us;

@@ -83,10 +83,11 @@ static json_t *evidence_json(const struct sbx_result *r)
 {
 	const struct cgroup_stats *s = &r->stats;
 
-	return json_pack("{s:{s:o, s:o, s:o}, s:{s:o}, s:{s:o, s:o, s:o}, s:{s:o},"
+	return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o}, s:{s:o, s:o, s:o}, s:{s:o},"
 			 " s:{s:s, s:s, s:o, s:o}}",
-			 "memory.events", "max", number(s->memory_max), "oom_kill",
-			 number(s->oom_kill), "oom_group_kill", number(s->oom_group_kill),
+			 "memory.events", "max", number(s->memory_max), "oom",
+			 number(s->oom), "oom_kill", number(s->oom_kill),
+			 "oom_group_kill", number(s->oom_group_kill),
 			 "pids.events", "max", number(s->pids_max), "cpu.stat",
 			 "usage_usec", number(s->cpu_us), "nr_throttled",
 			 number(s->throttled), "throttled_usec", number(s->throttled_us),

@@ -32,7 +32,8 @@ static void mark_hits(struct sbx_result *r)
 	l[SBX_LIMIT_WALL].hit = r->killed == KILL_WALL;
 	l[SBX_LIMIT_CPU_TIME].hit = r->killed == KILL_CPU_TIME;
 	l[SBX_LIMIT_CPUS].hit = l[SBX_LIMIT_CPUS].value && r->stats.throttled > 0;
-	l[SBX_LIMIT_MEMORY].hit = r->stats.oom_kill > 0 || r->killed == KILL_MEMORY;
+	l[SBX_LIMIT_MEMORY].hit = (r->stats.oom_kill > 0 && r->stats.oom > 0) ||
+				  r->killed == KILL_MEMORY;
 	l[SBX_LIMIT_PIDS].hit = r->stats.pids_max > 0 || r->killed == KILL_PIDS;
 	l[SBX_LIMIT_OUTPUT].hit = r->output_dropped_bytes > 0;
 }
@@ -48,6 +49,18 @@ static void say_signal(struct sbx_result *r)
 		    r->signal, name ? name : "unknown");
 }
 
+/* An ancestor's limit, or the whole host, can run out before the box does. */
+static void say_oom(struct sbx_result *r)
+{
+	char cap[32];
+
+	say(r, SBX_OOM, "out of memory: the kernel killed %" PRIu64 " process(es) %s%s",
+	    r->stats.oom_kill,
+	    r->stats.oom ? "at the memory limit of " :
+			   "because memory ran out outside the box, below its limit of ",
+	    value_of(r, SBX_LIMIT_MEMORY, cap));
+}
+
 void verdict_decide(struct sbx_result *r)
 {
 	char cap[32];
@@ -56,10 +69,7 @@ void verdict_decide(struct sbx_result *r)
 	if (r->killed == KILL_INTERRUPT)
 		say(r, SBX_INTERRUPTED, "interrupted before the command ended");
 	else if (r->stats.oom_kill > 0)
-		say(r, SBX_OOM,
-		    "out of memory: the kernel killed %" PRIu64
-		    " process(es) at the memory limit of %s",
-		    r->stats.oom_kill, value_of(r, SBX_LIMIT_MEMORY, cap));
+		say_oom(r);
 	else if (r->killed == KILL_MEMORY)
 		say(r, SBX_OOM,
 		    "out of memory: the watchdog saw %" PRIu64

@@ -110,7 +110,7 @@ KEYS = {
     "target_changed": FLAG, "host": dict, "policy": TEXT, "landlock_abi": NUMBER,
 }
 EVIDENCE = {
-    "memory.events": {"max", "oom_kill", "oom_group_kill"},
+    "memory.events": {"max", "oom", "oom_kill", "oom_group_kill"},
     "pids.events": {"max"},
     "cpu.stat": {"usage_usec", "nr_throttled", "throttled_usec"},
     "psi": {"memory_full_us"},

@@ -48,9 +48,20 @@ static const struct outcome outcomes[] = {
 	{ { .exit_code = -1, .signal = SIGSYS }, SBX_VIOLATION, 159, "filter" },
 	/* Process 1 gone without a word, and no counter knows why. */
 	{ { .exit_code = -1 }, SBX_SIGNAL, 137, "outside" },
-	{ { .exit_code = -1, MEMORY, .stats.oom_kill = 2 }, SBX_OOM, 137, "64MiB" },
+	{ { .exit_code = -1, MEMORY, .stats = { .oom = 1, .oom_kill = 2 } },
+	  SBX_OOM,
+	  137,
+	  "at the memory limit of 64MiB" },
+	/* The limit of a group above, or the whole host. */
+	{ { .exit_code = -1, MEMORY, .stats.oom_kill = 2 },
+	  SBX_OOM,
+	  137,
+	  "outside the box" },
 	/* The parent of the hog exits 0. */
-	{ { .exit_code = 0, MEMORY, .stats.oom_kill = 1 }, SBX_OOM, 137, "1 process" },
+	{ { .exit_code = 0, MEMORY, .stats = { .oom = 1, .oom_kill = 1 } },
+	  SBX_OOM,
+	  137,
+	  "1 process" },
 	{ { .exit_code = -1,
 	    MEMORY,
 	    .killed = KILL_MEMORY,
@@ -66,7 +77,11 @@ static const struct outcome outcomes[] = {
 	  130,
 	  "interrupted" },
 	/* Two at once: a fixed order. */
-	{ { .exit_code = -1, MEMORY, WALL, .killed = KILL_WALL, .stats.oom_kill = 1 },
+	{ { .exit_code = -1,
+	    MEMORY,
+	    WALL,
+	    .killed = KILL_WALL,
+	    .stats = { .oom = 1, .oom_kill = 1 } },
 	  SBX_OOM,
 	  137,
 	  "64MiB" },
@@ -214,6 +229,7 @@ static void counters_are_read_by_their_whole_name(void **state)
 	cgroup_read_stats(&cg, &s);
 	assert_int_equal(s.memory_peak, 67108864);
 	assert_int_equal(s.memory_max, 3);
+	assert_int_equal(s.oom, 4);
 	assert_int_equal(s.oom_kill, 5);
 	assert_int_equal(s.oom_group_kill, 6);
 	assert_int_equal(s.pids_max, 7);
