@@ -53,6 +53,20 @@ static int write_back(const struct exec_request *req, const struct sbx_result *r
 	return 0;
 }
 
+/* A regular file is replaced whole; what else has this name (/dev/null) must stay what it is. */
+static int write_named(const char *path, const struct buf *text)
+{
+	cleanup_close int fd = -EBADF;
+	struct stat st;
+
+	if (streq(path, "-"))
+		return fd_write_all(STDOUT_FILENO, text->data, text->len);
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return file_replace(AT_FDCWD, path, text->data, text->len, 0644);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd_write_all(fd, text->data, text->len);
+}
+
 static int write_record(const struct exec_request *req, const struct sbx_result *res,
 			struct sbx_err *err)
 {
@@ -70,10 +84,7 @@ static int write_record(const struct exec_request *req, const struct sbx_result 
 	if (req->record_fd >= 0)
 		r = fd_write_all(req->record_fd, text.data, text.len);
 	if (r == 0 && req->json_path)
-		r = streq(req->json_path, "-")
-			    ? fd_write_all(STDOUT_FILENO, text.data, text.len)
-			    : file_replace(AT_FDCWD, req->json_path, text.data, text.len,
-					   0644);
+		r = write_named(req->json_path, &text);
 	if (r < 0)
 		return sbx_err_errno(err, r, "record", "cannot write the record%s%s",
 				     req->json_path ? " to " : "",
@@ -121,6 +132,19 @@ static int run_box(const struct exec_request *req, int target_fd, struct sbx_res
 	return sbx_run(req->policy, &job, ret, err);
 }
 
+/* A directory handed in would be a way past the box's root: "..", down to the host's. */
+static int check_stdin(struct sbx_err *err)
+{
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) < 0)
+		return sbx_err_errno(err, -errno, "stdin", "--stdin");
+	if (S_ISDIR(st.st_mode))
+		return sbx_err_set(err, -EISDIR, "stdin",
+				   "--stdin: standard input is a directory; name it with --show");
+	return 0;
+}
+
 int exec_run(const struct exec_request *req)
 {
 	cleanup_close int target_fd = -EBADF;
@@ -128,7 +152,9 @@ int exec_run(const struct exec_request *req)
 	struct sbx_err err = { 0 };
 	int status, r = 0;
 
-	if (req->target_path) {
+	if (req->use_stdin)
+		r = check_stdin(&err);
+	if (r == 0 && req->target_path) {
 		target_fd = open_target(req->target_source, &err);
 		r = MIN(target_fd, 0);
 	}

@@ -147,6 +147,15 @@ def test_standard_input_only_when_asked_for(exec_box):
     assert (box.status, box.stdout) == (0, "hello")
 
 
+def test_a_directory_as_standard_input_is_refused(exec_box, tmp_path):
+    """".." of it would be outside the box."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    box = exec_box("ls", "/proc/self/fd/0/..", options=["--stdin"], stdin=folder)
+    os.close(folder)
+    assert box.status == 125
+    assert "directory" in box.stderr
+
+
 def test_made_up_accounts(exec_box):
     box = exec_box("sh", "-c", "id; getent passwd; echo ~; ls -A ~; touch ~/x && echo wrote")
     lines = box.stdout.splitlines()
