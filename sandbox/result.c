@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/utsname.h>
 
+#include "base/escape.h"
 #include "base/table.h"
 #include "limit.h"
 
@@ -111,22 +112,30 @@ static const char *enforcement(const struct sbx_result *r)
 	return r->soft ? "soft" : "cgroup2";
 }
 
+/* JSON is UTF-8, but a command's name in a reason may be any bytes. */
+static json_t *text_json(const char *text)
+{
+	char printable[4 * sizeof((struct sbx_result){ 0 }.reason)];
+
+	return json_string(escape_str(printable, sizeof(printable), text));
+}
+
 json_t *result_json(const struct sbx_result *r, const char *policy_name)
 {
 	struct utsname host = { 0 };
 
 	uname(&host);
 	return json_pack(
-		"{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
-		" s:s, s:i, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
-		"schema", 1, "verdict", verdict_text(r->verdict), "reason", r->reason,
+		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
+		" s:o, s:i, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
+		"schema", 1, "verdict", verdict_text(r->verdict), "reason", text_json(r->reason),
 		"exit_code", r->exit_code < 0 ? json_null() : json_integer(r->exit_code),
 		"signal", r->signal ? json_integer(r->signal) : json_null(), "wall_us",
 		number(r->wall_us), "cpu_us", number(r->cpu_us), "memory_peak_bytes",
 		number(r->memory_peak_bytes), "output_bytes", number(r->output_bytes),
 		"output_dropped_bytes", number(r->output_dropped_bytes), "enforcement",
 		enforcement(r), "limits", limits_json(r), "evidence", evidence_json(r),
-		"setup_us", steps_json(r), "policy", policy_name, "landlock_abi",
+		"setup_us", steps_json(r), "policy", text_json(policy_name), "landlock_abi",
 		r->landlock_abi, "unreaped", (int)r->unreaped, "target_changed",
 		(int)r->target_changed, "target_error",
 		r->target_error[0] ? r->target_error : NULL, "host", "kernel",

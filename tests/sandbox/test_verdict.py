@@ -153,6 +153,26 @@ def test_a_record_that_cannot_be_written_is_an_error(exec_box):
     assert "/no/such/folder/x" in done.stderr
 
 
+def test_a_record_to_what_is_no_file_replaces_nothing(exec_box, tmp_path):
+    """As root, a new file in place of /dev/null would hurt the whole host."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    subprocess.run([AUTOEXP, "exec", *exec_box.soft([]), "--json", pipe, "--", "true"],
+                   stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert json.loads(os.read(reader, 65536))["verdict"] == "ok"
+    assert pipe.is_fifo()
+    os.close(reader)
+
+
+@pytest.mark.parametrize("command", [os.fsdecode(b"\xff\xfe"), "\u00e4" * 400],
+                         ids=["no UTF-8", "cut within a character"])
+def test_a_record_is_written_whatever_bytes_the_command_has(exec_box, command):
+    box = exec_box(command)
+    assert box.status in (126, 127), box
+    assert box.record["verdict"] == "setup-error"
+
+
 # --- wrong usage -----------------------------------------------------------------------------
 
 USAGE = [
