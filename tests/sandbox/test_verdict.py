@@ -168,7 +168,7 @@ def test_a_record_to_what_is_no_file_replaces_nothing(exec_box, tmp_path):
 @pytest.mark.parametrize("command", [os.fsdecode(b"\xff\xfe"), "\u00e4" * 400],
                          ids=["no UTF-8", "cut within a character"])
 def test_a_record_is_written_whatever_bytes_the_command_has(exec_box, command):
-    box = exec_box(command)
+    box = exec_box(command, text=False)
     assert box.status in (126, 127), box
     assert box.record["verdict"] == "setup-error"
 
