@@ -166,6 +166,11 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
 	return 0;
 }
 
+static bool is_stale(const struct ledger *l)
+{
+	return derived_stale(&l->results) || derived_stale(&l->log);
+}
+
 /* The derived directory, or a file in it, was deleted or edited under us. */
 static int derive_again(struct ledger *l, struct sbx_err *err)
 {
@@ -184,6 +189,11 @@ static int derive_again(struct ledger *l, struct sbx_err *err)
 	if (r == 0)
 		r = journal_replay(l->dir_fd, replay_event, &replay, NULL, err);
 	return r == 0 ? settle_derived(l, err) : r;
+}
+
+int ledger_refresh(struct ledger *l, struct sbx_err *err)
+{
+	return is_stale(l) ? derive_again(l, err) : 0;
 }
 
 static int try_events(const struct ledger *l, struct journal_event *ev, size_t n,
@@ -213,7 +223,7 @@ int ledger_append(struct ledger *l, struct journal_event *ev, size_t n,
 	if (r < 0)
 		return r;
 
-	stale = derived_stale(&l->results) || derived_stale(&l->log);
+	stale = is_stale(l);
 	for (size_t i = 0; i < n; i++) {
 		r = campaign_apply(&l->campaign, &ev[i], err);
 		assert(r == 0);

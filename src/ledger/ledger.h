@@ -17,7 +17,7 @@ struct ledger {
 	struct campaign campaign;
 	int dir_fd; /* <common>/autoexp/<tag>: also the checkout and the pinned config */
 	int derived_fd; /* <workdir>/.autoexp/<tag>: also runs/NNNN; another one after an
-			   append that found the directory deleted */
+			   append or refresh that found the directory deleted */
 	char notice[600]; /* for the user, or "": a torn line cut, files made again */
 
 	/* Inner parts. */
@@ -69,6 +69,9 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
  */
 int ledger_append(struct ledger *l, struct journal_event *ev, size_t n,
 		  struct sbx_err *err);
+
+/* The derived files that somebody deleted or changed, again; without an event. */
+int ledger_refresh(struct ledger *l, struct sbx_err *err);
 
 /* May be called twice. */
 void ledger_close(struct ledger *l);

@@ -40,7 +40,10 @@ static int write_evidence(struct attempt *a, struct sbx_err *err)
 	int r;
 
 	fill_row(a, &row);
-	r = rundir_open(a->s->ledger.derived_fd, row.number, true, &dir, err);
+	/* A run takes long: somebody may have cleaned the working tree meanwhile. */
+	r = ledger_refresh(&a->s->ledger, err);
+	if (r == 0)
+		r = rundir_open(a->s->ledger.derived_fd, row.number, true, &dir, err);
 	if (r < 0)
 		return r;
 	return rundir_write(dir, a->s->config, &row, a->has_measurement ? &a->m : NULL,

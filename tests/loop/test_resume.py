@@ -177,6 +177,19 @@ def test_git_clean_loses_nothing(repo):
     assert len(repo.consistent()) == 4
 
 
+def test_git_clean_during_a_run_does_not_end_it(new_repo):
+    repo = new_repo()
+    repo.standard(harness=SLOW)
+    process = repo.start("run", "--max-experiments", 2)
+    wait_for(lambda: in_stage(repo, "run", 1), what="experiment 1")
+    time.sleep(0.2)
+    repo.git("clean", "-qfdx")
+    out, err = finish(process)
+    assert process.returncode == 0, err
+    assert len(repo.consistent()) == 3
+    assert [repo.run_json(n)["trial"]["number"] for n in (1, 2)] == [1, 2]
+
+
 def test_damaged_checkout_is_made_again(repo):
     repo.autoexp("run", "--max-experiments", 1)
     file = repo.truth / "checkout" / "evaluate.sh"
