@@ -43,8 +43,13 @@ static const char *const proc_settings[][2] = {
 	{ "/proc/sys/user/max_inotify_watches", "8192" },
 };
 
-/* Directories in which the box may write; mounting below one needs a guard (see guard()). */
-static const char *const writable_roots[] = { "/tmp", "/dev/shm", "/home/autoexp" };
+#define OUT "/out"
+
+/*
+ * Directories in which the box may write; mounting below one needs a guard (see guard()).
+ * All but OUT lie on the one scratch file system.
+ */
+static const char *const writable_roots[] = { "/tmp", "/dev/shm", "/home/autoexp", OUT };
 
 static const char passwd[] =
 	"root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -167,9 +172,8 @@ static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_
 	if (r == 0)
 		r = add_proc(p, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(writable_roots); i++)
-		r = add_op(p, OP_SCRATCH, writable_roots[i], i < 2 ? 01777 : 0755, err);
-	if (r == 0)
-		r = add_op(p, OP_OUT, "/out", 0755, err);
+		r = add_op(p, streq(writable_roots[i], OUT) ? OP_OUT : OP_SCRATCH,
+			   writable_roots[i], i < 2 ? 01777 : 0755, err);
 	return r;
 }
 

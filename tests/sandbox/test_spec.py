@@ -109,6 +109,20 @@ def test_harness_git_and_results_are_out_of_reach(exec_box, repository):
     assert record["target_changed"] is False
 
 
+@pytest.mark.parametrize("root", ["/tmp", "/home/autoexp", "/out"])
+def test_a_view_below_a_writable_folder_cannot_be_forged(exec_box, repository, root):
+    """Its parents must not be moved away, or a harness of one's own could take its place."""
+    place = f"{root}/first/second/repo"
+    spec = spec_of(repository, "sh", "-c", f"mv {root}/first {root}/away; mv {root}/first/second "
+                   f"{root}/away; mkdir -p {place}; echo forged >{place}/harness.sh; "
+                   f"cat {place}/harness.sh", scratch=[])
+    spec["cwd"] = spec["view"]["path"] = place
+    spec["target"]["path"] = f"{place}/src/target"
+    trial = Trial(exec_box, spec)
+    trial.finish()
+    assert trial.stdout == b"cat src/target; echo metric: 1\n", trial.stderr
+
+
 @pytest.mark.parametrize("mode", ["bind", "overlay"])
 def test_a_changed_target_is_told_and_not_kept(exec_box, repository, mode):
     spec = spec_of(repository, "sh", "-c", "echo changed >src/target")
