@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -41,8 +42,8 @@ static int unused_id(const char *map_file, uint32_t *ret)
 		return r;
 	if (wanted >= first && wanted < first + count)
 		*ret = (uint32_t)wanted;
-	else if (count > 2048)
-		*ret = (uint32_t)(first + count - 2 - (uint64_t)getpid() % 1024);
+	else if (count > 2048) /* the last but one is "nobody" in many containers */
+		*ret = (uint32_t)(first + count - 3 - (uint64_t)getpid() % 1024);
 	else
 		return -ERANGE;
 	return 0;
@@ -96,13 +97,15 @@ int idmap_write(pid_t pid, const struct idmap *map, struct sbx_err *err)
 int idmap_userns(const struct idmap *map, uid_t owner, gid_t group, int *ret_fd,
 		 struct sbx_err *err)
 {
+	pid_t pid, parent = getpid();
 	char path[64];
 	int fd = -EBADF, r = 0;
-	pid_t pid;
 
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_NEWUSER, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
-		pause();
+		/* It must not outlive us, whenever we are killed. */
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent)
+			pause();
 		_exit(0);
 	}
 	if (pid < 0)

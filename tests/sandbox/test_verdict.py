@@ -256,3 +256,14 @@ def test_stopping_early_and_often_leaves_nothing(exec_box):
         # -15: before autoexp had taken its signals, and so before there was a box.
         assert process.returncode in (130, -15)
     assert gone_within(1, lambda: processes_marked(exec_box.mark)) == []
+
+
+def test_sigkill_at_any_moment_leaves_no_helper(exec_box, tmp_path):
+    """As root a shown folder takes a short-lived process of ours, with the ids of its owner."""
+    for delay in range(40):
+        process, _ = exec_box.start("sleep", "20", options=["--show", tmp_path] * 2)
+        time.sleep(delay * 0.0002)
+        process.kill()
+        process.communicate(timeout=10)
+    assert gone_within(1, lambda: processes_marked(exec_box.mark)) == []
+    exec_box("true")  # sweeps up the last one's cgroup, which nobody was left to remove
