@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 #include "base/macro.h"
@@ -549,6 +551,12 @@ const struct syscall_rule syscall_rules[] = {
 	{ "socket", EAFNOSUPPORT, { { ARG_GT, 0, AF_NETLINK, 0 } } },
 	{ "socket", EAFNOSUPPORT, { { ARG_EQ, 0, AF_NETLINK, 0 }, { ARG_NE, 2, 0, 0 } } },
 	{ "socketpair", EAFNOSUPPORT, { { ARG_NE, 0, AF_UNIX, 0 } } },
+
+	/* Huge pages of the host's pool are in no memory limit. */
+	{ "mmap", ENOMEM, { { ARG_MASKED, 3, MAP_HUGETLB, MAP_HUGETLB } } },
+	{ "mmap2", ENOMEM, { { ARG_MASKED, 3, MAP_HUGETLB, MAP_HUGETLB } } },
+	{ "memfd_create", ENOMEM, { { ARG_MASKED, 1, MFD_HUGETLB, MFD_HUGETLB } } },
+	{ "shmget", ENOMEM, { { ARG_MASKED, 2, SHM_HUGETLB, SHM_HUGETLB } } },
 
 	/* A core limit of 1 keeps core_pattern's helper from running as host root. */
 	{ "setrlimit", EPERM, { LOW32(0, RLIMIT_CORE) } },

@@ -145,6 +145,7 @@ RULES = {
         setrlimit_core setrlimit_core_high prlimit_core prlimit_parent affinity_parent
         priority_parent priority_user personality_no_random personality_zero_page
         personality_exec mknod_memory mknod_null mknod_disk socket_raw""",
+    "ENOMEM": "huge_map huge_memfd huge_shm",
     "ENOSYS": "clone3 unknown",
     "EAFNOSUPPORT": """socket_netlink_audit socket_netlink_netfilter socket_packet
         socket_packet_high socket_ax25_high socket_netlink_high socket_vsock socket_alg

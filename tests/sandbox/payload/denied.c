@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -218,6 +219,7 @@ static void try_ioctls(void)
 
 static void try_limits(void)
 {
+	const int huge = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_HUGETLB;
 	struct rlimit core = { 1, 1 }, files = { 64, 4096 };
 	cpu_set_t all;
 
@@ -233,6 +235,10 @@ static void try_limits(void)
 	say("priority_self", setpriority(PRIO_PROCESS, 0, 5));
 	say("priority_parent", setpriority(PRIO_PROCESS, (id_t)getppid(), 5));
 	say("priority_user", setpriority(PRIO_USER, 0, 5));
+	/* Not reserved, so that it works outside even where the pool is empty. */
+	say("huge_map", mmap(NULL, 1 << 21, PROT_READ, huge, -1, 0) == MAP_FAILED ? -1 : 0);
+	say("huge_memfd", memfd_create("huge", MFD_HUGETLB));
+	say("huge_shm", shmget(IPC_PRIVATE, 1 << 21, SHM_HUGETLB | 0600));
 	say("personality_read", personality(0xffffffff));
 	say("personality_no_random", personality(ADDR_NO_RANDOMIZE));
 	say("personality_zero_page", personality(MMAP_PAGE_ZERO));
