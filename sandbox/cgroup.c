@@ -5,11 +5,12 @@
  *
  *	1. the directory the user named
  *	2. our own group, when it is marked as delegated (systemd's Delegate=yes sets an xattr)
- *	   or owned by us, and nobody but we and our ancestors live in it
+ *	   or owned by us, and nobody lives in it but we, our ancestors, and whoever descends
+ *	   from those of them that live in it
  *	3. as root, where systemd does not manage the tree: <cgroup2>/autoexp
  *
- * cgroup v2 forbids processes beside child groups that have controllers, so in case 2 we and
- * our ancestors move to the child "supervisor" first. A later start finds itself there and
+ * cgroup v2 forbids processes beside child groups that have controllers, so in case 2 all of
+ * these move to the child "supervisor" first. A later start finds itself there and
  * goes one up. Groups are reached through directory descriptors; nothing is deleted but the
  * leaf that we made.
  */
@@ -32,6 +33,7 @@
 #define SUPERVISOR "supervisor"
 #define LEAF       "box-" /* and the pid of the autoexp that made it */
 #define MAX_FILE   (1 << 20)
+#define MOVE_ROUNDS 64
 
 static const char *const controller_names[_CGROUP_CONTROLLER_MAX] = {
 	[CGROUP_MEMORY] = "memory",
@@ -135,29 +137,59 @@ static bool is_ancestor(pid_t pid)
 	return false;
 }
 
-/* Move us and our ancestors out of the way. Return: 0; -EBUSY when others live here */
-static int move_to_supervisor(int dir_fd)
+/*
+ * Does @pid descend from an ancestor of ours that lives in the group too, as the rest of a
+ * pipeline or a second autoexp of the same script does? @procs: text of cgroup.procs
+ */
+static bool is_family(pid_t pid, const char *procs)
 {
-	cleanup_buf struct buf b = BUF_INIT;
-	const char *p = read_text(dir_fd, "cgroup.procs", &b);
+	char line[32];
+
+	for (pid_t p = pid; p > 1; p = parent_of(p)) {
+		snprintf(line, sizeof(line), "%d", p);
+		if (has_word(procs, line) && is_ancestor(p))
+			return true;
+	}
+	return false;
+}
+
+static int move_all(int dir_fd, const char *procs)
+{
 	char text[32];
 	char *end;
 	int r;
 
-	if (!*p)
-		return 0;
-	for (const char *q = p; *q; q = end + (*end == '\n'))
-		if (!is_ancestor((pid_t)strtol(q, &end, 10)))
+	for (const char *q = procs; *q; q = end + (*end == '\n'))
+		if (!is_family((pid_t)strtol(q, &end, 10), procs))
 			return -EBUSY;
 	if (mkdirat(dir_fd, SUPERVISOR, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	for (const char *q = p; *q; q = end + (*end == '\n')) {
+	for (const char *q = procs; *q; q = end + (*end == '\n')) {
 		snprintf(text, sizeof(text), "%ld", strtol(q, &end, 10));
 		r = file_write(dir_fd, SUPERVISOR "/cgroup.procs", text);
 		if (r < 0 && r != -ESRCH)
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * Move us and our family out of the way, again while forks of those not yet moved come after.
+ * Return: 0; -EBUSY when others live here
+ */
+static int move_to_supervisor(int dir_fd)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < MOVE_ROUNDS; i++) {
+		cleanup_buf struct buf b = BUF_INIT;
+		const char *procs = read_text(dir_fd, "cgroup.procs", &b);
+
+		if (!*procs)
+			return 0;
+		r = move_all(dir_fd, procs);
+	}
+	return r < 0 ? r : -EBUSY;
 }
 
 static bool is_ours(int dir_fd)

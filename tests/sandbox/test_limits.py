@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import (HARD, IN_VM, gone_within, hard_only, payload, processes_marked,
-                      soft_only)
+from conftest import (AUTOEXP, HARD, IN_VM, cgroup_root, gone_within, hard_only, payload,
+                      processes_marked, read, soft_only)
 
 MIB = 1 << 20
 
@@ -299,6 +299,28 @@ def test_what_cannot_be_enforced_is_refused_with_the_remedy(exec_box, options):
     assert "cannot be enforced on this host" in box.stderr
     assert "--soft-limits" in box.stderr
     assert "\n" not in box.record["reason"]
+
+
+@pytest.fixture
+def fresh_group():
+    """A delegated group in which nobody lives and that no autoexp has seen."""
+    own = read("/proc/self/cgroup").decode().rpartition("::")[2].strip()
+    group = f"{cgroup_root()}{own.removesuffix('/supervisor').rstrip('/')}/fresh"
+    os.mkdir(group)
+    os.setxattr(group, "user.delegate", b"1")
+    yield group
+    os.rmdir(group + "/supervisor")
+    os.rmdir(group)
+
+
+@hard_only
+def test_the_rest_of_a_pipeline_is_not_in_the_way(exec_box, fresh_group):
+    """Nor are other boxes of the same script: all share the group that one of them divides."""
+    script = (f"echo $$ >{fresh_group}/cgroup.procs; "
+              "for i in 1 2 3 4 5; do \"$0\" exec --memory 64M -- echo fine | cat & done; wait")
+    done = subprocess.run(["sh", "-c", script, AUTOEXP], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("fine\n" * 5, "")
 
 
 def test_many_boxes_do_not_disturb_each_other(exec_box):
