@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -30,8 +31,8 @@ static void add_bound(struct buf *b, const struct config_metric *m)
 	const char *worse = m->goal == GOAL_MINIMIZE ? "above" : "below";
 
 	if (m->tolerance_kind == TOLERANCE_RATIO)
-		buf_printf(b, ", never %s %s %g of the baseline", worse,
-			   m->goal == GOAL_MINIMIZE ? "x" : "1/", m->tolerance);
+		buf_printf(b, ", never %s %s%g of the baseline", worse,
+			   m->goal == GOAL_MINIMIZE ? "x " : "1/", m->tolerance);
 	else if (m->tolerance_kind == TOLERANCE_ABS)
 		buf_printf(b, ", never more than %g %s the baseline", m->tolerance,
 			   worse);
@@ -200,12 +201,45 @@ static void end_metrics(const struct term *t, const struct report_end *e)
 	     cam->incumbent.commit);
 }
 
+static bool is_current_dir(const char *path)
+{
+	struct stat here, there;
+
+	return stat(".", &here) == 0 && stat(path, &there) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* The target as git and the shell take it from here: this line is there to be copied. */
+static void add_pathspec(struct buf *b, const struct report_end *e)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-./+,@%=";
+
+	if (is_current_dir(e->workdir) && !e->target[strspn(e->target, plain)]) {
+		buf_puts(b, e->target);
+		return;
+	}
+	buf_puts(b, "':(top,literal)");
+	for (const char *p = e->target; *p;) {
+		size_t n = strcspn(p, "'");
+
+		escape_add(b, p, n);
+		p += n;
+		if (*p) {
+			buf_puts(b, "'\\''");
+			p++;
+		}
+	}
+	buf_puts(b, "'");
+}
+
 void report_end(const struct term *t, const struct report_end *e)
 {
 	const struct campaign *cam = e->campaign;
-	char used[300], target[400], workdir[400];
+	cleanup_buf struct buf target = BUF_INIT;
+	char used[300], workdir[400];
 
-	escape_str(target, sizeof(target), e->target);
+	add_pathspec(&target, e);
 	escape_str(workdir, sizeof(workdir), e->workdir);
 	if (e->reason)
 		line(t, "ended", "%s", e->reason);
@@ -221,6 +255,6 @@ void report_end(const struct term *t, const struct report_end *e)
 	if (cam->incumbent.known && cam->incumbent.number > 0)
 		line(t, "take it",
 		     "git merge autoexp/%s   or   git checkout autoexp/%s -- %s",
-		     cam->tag, cam->tag, target);
+		     cam->tag, cam->tag, buf_str(&target));
 	fflush(t->out);
 }

@@ -16,7 +16,7 @@ void term_measure(struct term *t)
 	struct winsize ws;
 
 	t->columns = 80;
-	if (t->live && ioctl(fileno(t->out), TIOCGWINSZ, &ws) == 0 && ws.ws_col >= 20)
+	if (t->live && ioctl(fileno(t->out), TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
 		t->columns = ws.ws_col;
 }
 

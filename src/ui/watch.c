@@ -71,7 +71,8 @@ static void draw_run(struct watch *w, const struct session *s, uint64_t wall_us,
 		return;
 	report_seconds(wall, sizeof(wall), wall_us);
 	format_duration(limit, sizeof(limit), s->bench.limits[SBX_LIMIT_WALL]);
-	format_size(mem, sizeof(mem), memory_bytes >> 20 << 20);
+	/* Upwards: less than 1 MiB is not nothing. */
+	format_size(mem, sizeof(mem), ((memory_bytes + (1 << 20) - 1) >> 20) << 20);
 	format_size(max, sizeof(max), s->bench.limits[SBX_LIMIT_MEMORY]);
 	if (c->incumbent.known)
 		report_metrics(best, sizeof(best), cf, c->incumbent.metrics);

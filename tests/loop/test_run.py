@@ -2,7 +2,13 @@
 """A campaign from its first row to its last, and what it must leave alone."""
 
 import hashlib
+import json
 import os
+import re
+import shlex
+import subprocess
+
+import pytest
 
 from conftest import CONFIG, SCORE
 
@@ -232,6 +238,29 @@ def test_in_a_subdirectory(new_repo):
     assert changed == "sub/params.txt"
     repo.autoexp("run", "--max-experiments", 2)     # from the pinned configuration
     assert len(repo.rows()) == 3
+
+
+@pytest.mark.parametrize("name", ["it's $(touch gone).txt", "*.txt", "-n", "ü →.txt"])
+def test_the_line_to_copy_can_be_copied(new_repo, name):
+    """From the top and from below, whatever the shell and git make of the name."""
+    repo = new_repo()
+    repo.write(name, "x = 10\n")
+    repo.write("other.txt", "x = 10\n")
+    repo.write("below/file", "1\n")
+    repo.write("evaluate.sh", SCORE.replace("params.txt", shlex.quote(f"./{name}")))
+    repo.write("autoexp.yaml", CONFIG.replace("params.txt", json.dumps(name)))
+    repo.commit()
+    repo.autoexp("run", "--max-experiments", 3)
+    assert "keep" in repo.statuses()[1:]
+    for cwd in (repo.path, repo.path / "below"):
+        shown = repo.autoexp("status", cwd=cwd).stdout
+        line = re.search(r"take it .* or +(git checkout .*)", shown)[1]
+        repo.git("checkout", "-q", "HEAD", ".")
+        subprocess.run(["sh", "-ec", line], cwd=cwd, env=repo.env, check=True)
+        best = repo.git("show", f"autoexp/{repo.tag}:{name}")
+        assert (repo.path / name).read_text().strip() == best
+        assert (repo.path / "other.txt").read_text() == "x = 10\n"
+        assert not list(repo.path.rglob("gone*"))
 
 
 def test_executable_target_keeps_its_mode(new_repo):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ctrl-C, signals, `autoexp stop`, and the caps."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
+import termios
 import time
 
 import pytest
@@ -89,6 +92,27 @@ def test_ctrl_c_on_a_terminal_reaches_the_supervisor_alone(slow):
     # The live line: elapsed of limit, memory of cap, best so far, caps used.
     assert re.search(r"\r\x1b\[K.*0001 0s of 20s, .* of 128MiB \| best score 40 \| 0 of 5 exp",
                      text), text
+
+
+def test_memory_is_shown_and_fits_a_tiny_terminal(slow):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        time.sleep(0.2)         # the terminal has its size by then
+        os.chdir(slow.path)
+        command = slow.command("run", "--max-experiments", 1)
+        os.execve(command[0], command, {**slow.env, "TERM": "xterm"})
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 18, 0, 0))
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:
+            break
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    lines = re.findall(r"\r\x1b\[K\x1b\[2m(.*?)\x1b\[0m", shown.decode())
+    assert lines and all(len(line) < 18 for line in lines), lines
+    assert any(re.match(r"000\d 1s of 20s, [1-9]", line) for line in lines), lines
 
 
 def test_no_colours_when_asked(repo):
