@@ -53,14 +53,23 @@ struct try_options {
 static int read_content(const struct session *s, const struct try_options *o,
 			struct buf *ret, struct sbx_err *err)
 {
-	const char *path = o->file ? o->file : s->bench.target;
+	const bool input = o->file && streq(o->file, "-");
+	const char *path = input ? "standard input" : o->file ? o->file : s->bench.target;
+	struct stat st;
 	int r;
 
-	if (o->file && streq(o->file, "-"))
-		r = fd_read_all(STDIN_FILENO, TARGET_BYTES_MAX, ret);
-	else
-		r = file_read(AT_FDCWD, path, o->file ? 0 : O_NOFOLLOW, TARGET_BYTES_MAX,
+	if (!o->file && lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return sbx_err_set(err, -ENXIO, "try",
+				   "%s is not a regular file any more: put it back, or "
+				   "name the content with --file",
+				   path);
+	r = input ? fd_read_all(STDIN_FILENO, TARGET_BYTES_MAX, ret)
+		  : file_read(AT_FDCWD, path, o->file ? 0 : O_NOFOLLOW, TARGET_BYTES_MAX,
 			      ret);
+	if (r == -EFBIG)
+		return sbx_err_set(err, r, "try",
+				   "%s has more than the %u bytes that a target may have",
+				   path, (unsigned)TARGET_BYTES_MAX);
 	return r < 0 ? sbx_err_errno(err, r, "try", "cannot read %s", path) : 0;
 }
 

@@ -2,6 +2,9 @@
 """`autoexp try`: one experiment on the target as it stands."""
 
 import json
+import os
+
+import pytest
 
 from conftest import CONFIG, SCORE, finish, wait_for
 from test_resume import in_stage
@@ -60,6 +63,25 @@ def test_file_and_standard_input(repo, tmp_path):
         repo.autoexp("try", "--file", "-", stdin=file)
     assert repo.best() == "x = 40"
     assert (repo.path / "params.txt").read_text() == "x = 10\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "fifo"])
+def test_target_that_is_no_file_any_more(repo, kind):
+    target = repo.path / "params.txt"
+    target.unlink()
+    {"link": lambda: target.symlink_to("evaluate.sh"), "directory": target.mkdir,
+     "fifo": lambda: os.mkfifo(target)}[kind]()
+    done = repo.autoexp("try", status=1, timeout=10)
+    assert "params.txt is not a regular file any more" in done.stderr
+    assert "--file" in done.stderr
+
+
+def test_content_that_is_too_large(repo, tmp_path):
+    big = tmp_path / "big.txt"
+    big.write_bytes(b"x" * (1 << 20) + b"y")
+    with open(big) as file:
+        done = repo.autoexp("try", "--file", "-", status=1, stdin=file)
+    assert "standard input has more than the 1048576 bytes" in done.stderr
 
 
 def test_json(repo):
