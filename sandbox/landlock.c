@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <linux/landlock.h>
@@ -54,13 +53,14 @@ static uint64_t known_access(int abi)
 static int allow(int ruleset, const char *path, uint64_t access, struct sbx_err *err)
 {
 	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	struct landlock_path_beneath_attr rule = { .parent_fd = fd };
-	struct stat st;
+	struct landlock_path_beneath_attr rule = {
+		.allowed_access = access,
+		.parent_fd = fd,
+	};
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
 		return sbx_err_errno(err, -errno, "landlock", "cannot open %s in the box",
 				     path);
-	rule.allowed_access = S_ISDIR(st.st_mode) ? access : access & FS_FILE;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule,
 		    0) < 0)
 		return sbx_err_errno(err, -errno, "landlock", "cannot make a rule for %s",
@@ -79,7 +79,7 @@ static int allow_op(int ruleset, const struct op *op, uint64_t access,
 	if (op->type != OP_TARGET || op->flags & OP_READONLY)
 		return 0;
 	if (!(op->flags & OP_OVERLAY))
-		return allow(ruleset, op->dest, access, err);
+		return allow(ruleset, op->dest, access & FS_FILE, err);
 	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(op->dest, '/') - op->dest),
 		 op->dest);
 	return allow(ruleset, *dir ? dir : "/", access, err);
