@@ -125,6 +125,7 @@ int trust_check(struct repo *repo, const struct config *c, bool accepted,
 {
 	cleanup_free char *path = state_path();
 	cleanup_buf struct buf reaches = BUF_INIT;
+	struct sbx_err unkept = { 0 };
 	char name[COMMIT_HEX + 1];
 	int r;
 
@@ -148,5 +149,9 @@ int trust_check(struct repo *repo, const struct config *c, bool accepted,
 			" --trust",
 			c->path, reaches.data + 2);
 	}
-	return remember(path, name, err);
+	/* Accepted it is, also where that cannot be kept (a read-only home). */
+	if (remember(path, name, &unkept) < 0)
+		fprintf(stderr, "autoexp: note: %s; the next new campaign asks again\n",
+			unkept.msg);
+	return 0;
 }

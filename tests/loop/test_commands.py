@@ -210,6 +210,16 @@ def test_staying_inside_needs_no_question(new_repo):
     repo.autoexp("run", "--max-experiments", 1)
 
 
+def test_trust_that_cannot_be_kept_is_said_and_holds_for_now(new_repo, tmp_path):
+    repo = new_repo()
+    repo.standard(config=CONFIG + "env: [LANG]\n")
+    (tmp_path / "file").write_text("")
+    nowhere = {"XDG_STATE_HOME": str(tmp_path / "file" / "state")}
+    done = repo.autoexp("run", "--trust", "--max-experiments", 1, env=nowhere)
+    assert "cannot remember" in done.stderr and "asks again" in done.stderr
+    assert len(repo.rows()) == 2
+
+
 def test_trust_is_kept_where_xdg_says(new_repo, tmp_path):
     repo = new_repo()
     repo.standard(config=CONFIG + "env: [LANG]\n")
