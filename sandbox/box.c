@@ -253,7 +253,8 @@ struct signals {
 
 /*
  * Stop signals are read from a descriptor while the box lives. SIGPIPE must not end us with the
- * box half made, and SIGTSTP must not stop the clock of a box that runs on. With SIGCHLD ignored,
+ * box half made, and SIGTSTP, or SIGTTOU for what the command prints to a terminal in the
+ * background, must not stop the clock of a box that runs on. With SIGCHLD ignored,
  * which is inherited, the kernel would reap process 1 itself and nobody learned how it ended.
  */
 static int take_signals(struct signals *old)
@@ -268,9 +269,11 @@ static int take_signals(struct signals *old)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGPIPE);
 	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &set, &old->mask);
 	sigdelset(&set, SIGPIPE);
 	sigdelset(&set, SIGTSTP);
+	sigdelset(&set, SIGTTOU);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -282,6 +285,7 @@ static void give_back_signals(const struct signals *old)
 	sigemptyset(&ignored);
 	sigaddset(&ignored, SIGPIPE);
 	sigaddset(&ignored, SIGTSTP);
+	sigaddset(&ignored, SIGTTOU);
 	while (sigtimedwait(&ignored, NULL, &now) > 0)
 		;
 	sigaction(SIGCHLD, &old->child, NULL);
