@@ -244,6 +244,8 @@ static int do_pts(const struct op *op, struct sbx_err *err)
 	static const char *const options[][2] = {
 		{ "ptmxmode", "0666" },
 		{ "mode", "620" },
+		/* They are counted over the whole host, and their memory by no limit. */
+		{ "max", "64" },
 		{ NULL, NULL },
 	};
 	cleanup_close int fd = -EBADF;
@@ -358,6 +360,12 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	cleanup_close int fd = -EBADF;
 	bool overlay = op->flags & OP_OVERLAY;
 	int r;
+
+	if (overlay && name == op->dest + 1)
+		return sbx_err_set(err, -EINVAL, "mount",
+				   "target %s: the root directory cannot be an overlay; use "
+				   "the target mode 'bind'",
+				   op->dest);
 
 	snprintf(copy, sizeof(copy), SCRATCH "/target/%s", name);
 	snprintf(dir, sizeof(dir), "%.*s", (int)(name - op->dest - 1), op->dest);

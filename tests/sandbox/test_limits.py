@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import termios
 import time
 
 import pytest
@@ -299,6 +300,41 @@ def test_what_cannot_be_enforced_is_refused_with_the_remedy(exec_box, options):
     assert "cannot be enforced on this host" in box.stderr
     assert "--soft-limits" in box.stderr
     assert "\n" not in box.record["reason"]
+
+
+def test_pseudo_terminals_are_few(exec_box):
+    """All of the host's come from one number, which a single box could use up."""
+    script = """
+import os
+count = 0
+try:
+    while count < 1000:
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+        count += 1
+except OSError as error:
+    print(count, error.strerror)"""
+    count, _, why = exec_box("python3", "-c", script).stdout.partition(" ")
+    assert 32 <= int(count) <= 64
+    assert why == "No space left on device\n"
+
+
+def test_a_terminal_does_not_stop_the_clock_of_a_background_job(exec_box):
+    """With "stty tostop" a job in the background is stopped as soon as it prints."""
+    pid, terminal = os.forkpty()
+    if pid == 0:
+        modes = termios.tcgetattr(0)
+        modes[3] |= termios.TOSTOP
+        termios.tcsetattr(0, termios.TCSANOW, modes)
+        job = subprocess.Popen([AUTOEXP, "exec", *exec_box.soft([]), "--wall", "500ms", "--",
+                                "sh", "-c", "echo here; sleep 60"], stderr=subprocess.DEVNULL,
+                               preexec_fn=os.setpgrp)
+        try:
+            os._exit(job.wait(timeout=8))
+        except subprocess.TimeoutExpired:
+            job.kill()
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 124
+    os.close(terminal)
 
 
 @pytest.fixture

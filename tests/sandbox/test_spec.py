@@ -143,6 +143,15 @@ def test_an_overlay_in_the_middle_of_the_view(exec_box, repository):
     assert record["target_changed"] is True
 
 
+def test_the_root_directory_cannot_be_an_overlay(exec_box, repository):
+    spec = spec_of(repository, "true")
+    spec["target"].update(path="/target", mode="overlay")
+    trial = Trial(exec_box, spec)
+    *_, record = trial.finish()
+    assert record["verdict"] == "setup-error"
+    assert "'bind'" in record["reason"]
+
+
 def test_variables_of_the_spec_and_no_others(exec_box, repository):
     spec = spec_of(repository, "env", env={"WANTED": "a b=c", "PATH_LIKE": ""})
     trial = Trial(exec_box, spec)
