@@ -62,6 +62,7 @@ struct record {
 struct check {
 	int dir_fd;
 	FILE *in;
+	off_t at; /* of the next record; asking the stream would be a system call each */
 	char *file;
 	char *line;
 	size_t cap;
@@ -217,18 +218,22 @@ static int rewind_records(struct check *c)
 {
 	if (fseek(c->in, 0, SEEK_SET) < 0)
 		return -errno;
-	return getdelim(&c->line, &c->cap, '\n', c->in) < 0 ? -EINVAL : 0;
+	c->at = getdelim(&c->line, &c->cap, '\n', c->in);
+	return c->at < 0 ? -EINVAL : 0;
 }
 
 /* Return: 1 with a record; 0 behind the last, complete one; -EINVAL for a damaged file */
 static int next_record(struct check *c, struct record *ret, uint64_t *n)
 {
-	off_t at = ftello(c->in);
+	const off_t at = c->at;
 	uint64_t end;
 	int path_at = 0;
+	ssize_t len;
 
-	if (at < 0 || getdelim(&c->line, &c->cap, '\0', c->in) < 0)
+	len = getdelim(&c->line, &c->cap, '\0', c->in);
+	if (len < 0)
 		return -EINVAL;
+	c->at += len;
 	if (sscanf(c->line, "e %" SCNu64, &end) == 1)
 		return end == *n ? 0 : -EINVAL;
 	*ret = (struct record){ .at = at };
@@ -372,7 +377,8 @@ static int check_open(struct check *c, const char *dir, const char *key)
 	c->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (c->dir_fd < 0)
 		return errno == ENOTDIR || errno == ELOOP ? -ENOENT : -errno;
-	if (getdelim(&c->line, &c->cap, '\n', c->in) < 0)
+	c->at = getdelim(&c->line, &c->cap, '\n', c->in);
+	if (c->at < 0)
 		return -ENOENT;
 	if (strlen(c->line) < BOOT_AT + BOOT_LEN + 1 || !str_after(c->line, MAGIC))
 		return -ENOENT;
