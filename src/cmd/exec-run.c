@@ -2,14 +2,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/openat2.h>
 
 #include "base/file.h"
 #include "cmd/exec.h"
 #include "result.h"
 
-static int open_target(const char *path, struct sbx_err *err)
+/*
+ * The directory of a target that is written back. Held from start to end, and reached without
+ * links, which --target has resolved: in a directory of somebody else's a link could lead the
+ * candidate's text to any file of the same name.
+ */
+static int open_target_dir(const char *path, struct sbx_err *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	cleanup_free char *dir = strdup(path);
+	int fd;
+
+	if (!dir)
+		return sbx_err_oom(err, "target");
+	strrchr(dir, '/')[1] = '\0';
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how));
+	return fd < 0 ? sbx_err_errno(err, -errno, "target", "target %s", path) : fd;
+}
+
+static int open_target(int dir_fd, const char *path, struct sbx_err *err)
+{
+	const char *name = dir_fd < 0 ? path : strrchr(path, '/') + 1;
+	cleanup_close int fd = openat(dir_fd < 0 ? AT_FDCWD : dir_fd, name,
+				      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 && errno == ELOOP)
@@ -28,28 +55,26 @@ static int open_target(const char *path, struct sbx_err *err)
  * The target's new content in place of the old, all or nothing. Permissions stay those of the
  * file; owner bits alone are not enough to tell a script from data, so they are not taken.
  */
-static int write_back(const struct exec_request *req, const struct sbx_result *res,
+static int write_back(int dir_fd, const char *path, const struct sbx_result *res,
 		      struct sbx_err *err)
 {
+	const char *name = strrchr(path, '/') + 1;
 	struct stat st;
 	int r;
 
 	if (!res->target_data)
 		return 0;
-	if (lstat(req->target_source, &st) < 0)
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return sbx_err_errno(
 			err, -errno, "target",
-			"%s vanished while the command ran; its new content is lost",
-			req->target_source);
-	r = file_replace(AT_FDCWD, req->target_source, res->target_data, res->target_len,
-			 st.st_mode & 0777);
+			"%s vanished while the command ran; its new content is lost", path);
+	r = file_replace(dir_fd, name, res->target_data, res->target_len, st.st_mode & 0777);
 	if (r < 0)
-		return sbx_err_errno(err, r, "target", "cannot write %s back",
-				     req->target_source);
-	if (geteuid() == 0 && lchown(req->target_source, st.st_uid, st.st_gid) < 0)
+		return sbx_err_errno(err, r, "target", "cannot write %s back", path);
+	if (geteuid() == 0 &&
+	    fchownat(dir_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return sbx_err_errno(err, -errno, "target",
-				     "cannot give %s back to its owner",
-				     req->target_source);
+				     "cannot give %s back to its owner", path);
 	return 0;
 }
 
@@ -147,15 +172,19 @@ static int check_stdin(struct sbx_err *err)
 
 int exec_run(const struct exec_request *req)
 {
-	cleanup_close int target_fd = -EBADF;
+	cleanup_close int target_fd = -EBADF, dir_fd = -EBADF;
 	struct sbx_result *res = NULL;
 	struct sbx_err err = { 0 };
 	int status, r = 0;
 
 	if (req->use_stdin)
 		r = check_stdin(&err);
+	if (r == 0 && req->write_target) {
+		dir_fd = open_target_dir(req->target_source, &err);
+		r = MIN(dir_fd, 0);
+	}
 	if (r == 0 && req->target_path) {
-		target_fd = open_target(req->target_source, &err);
+		target_fd = open_target(dir_fd, req->target_source, &err);
 		r = MIN(target_fd, 0);
 	}
 	if (r == 0)
@@ -179,7 +208,7 @@ int exec_run(const struct exec_request *req)
 				"%s: %s; the file was left as it was", req->target_source,
 				res->target_error);
 	else if (r == 0 && req->write_target)
-		r = write_back(req, res, &err);
+		r = write_back(dir_fd, req->target_source, res, &err);
 	if (write_record(req, res, &err) < 0 || err.code) {
 		fprintf(stderr, "autoexp exec: %s\n", err.msg);
 		status = status ? status : 1;

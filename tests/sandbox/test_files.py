@@ -223,6 +223,22 @@ def test_an_empty_target_comes_back_empty(exec_box, target):
     assert (box.record["target_changed"], target.read_text()) == (True, "")
 
 
+def test_what_comes_back_follows_no_link_made_meanwhile(exec_box, target, tmp_path):
+    """Whoever owns the folder could lead what root writes to any file of the same name."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / target.name).write_text("precious\n")
+    process, _ = exec_box.start("sh", "-c", f"echo started; sleep 0.5; echo new >{target}",
+                                options=["--target", target])
+    process.stdout.readline()
+    folder = target.parent.rename(tmp_path / "moved")
+    target.parent.symlink_to(elsewhere)
+    process.communicate(timeout=10)
+    assert (elsewhere / target.name).read_text() == "precious\n"
+    assert (folder / target.name).read_text() == "new\n"
+    assert process.returncode == 0
+
+
 def test_neighbours_of_an_overlay_cannot_be_changed(exec_box, target):
     (target.parent / "folder").mkdir()
     (target.parent / "folder" / "inner").write_text("inner\n")
