@@ -271,6 +271,31 @@ static int check_room(struct repo *repo, const char *tag, struct sbx_err *err)
 	return r == GIT_ITEROVER ? 0 : git_fail(err, r, "cannot list branches");
 }
 
+/*
+ * A git tag of the branch's name makes `git merge autoexp/x` mean the tag, and a reference
+ * where the experiments' references are to lie leaves no room for them.
+ */
+static int check_names(struct repo *repo, const char *tag, struct sbx_err *err)
+{
+	static const char *const taken[] = { "refs/tags/autoexp/", "refs/autoexp/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+		cleanup_free char *name = str_printf("%s%s", taken[i], tag);
+		git_oid id;
+
+		if (!name)
+			return sbx_err_oom(err, "repo");
+		if (git_reference_name_to_id(&id, repo->git, name) == 0)
+			return sbx_err_set(err, -EEXIST, "repo",
+					   "%s exists and would be mistaken for the "
+					   "campaign; choose "
+					   "another --tag, or give the name up: git "
+					   "update-ref -d %s",
+					   name, name);
+	}
+	return 0;
+}
+
 int branch_create(struct repo *repo, const char *tag, const char *commit,
 		  struct sbx_err *err)
 {
@@ -285,6 +310,8 @@ int branch_create(struct repo *repo, const char *tag, const char *commit,
 		r = branch_check_free(repo, tag, err);
 	if (r == 0)
 		r = check_room(repo, tag, err);
+	if (r == 0)
+		r = check_names(repo, tag, err);
 	if (r == 0)
 		r = git_commit_of(repo, commit, &c, err);
 	if (r == 0)

@@ -188,6 +188,14 @@ def test_branch_that_exists(repo):
     assert repo.branch() == repo.git("rev-parse", "HEAD")
 
 
+def test_git_tag_of_the_same_name(repo):
+    repo.git("tag", "autoexp/t")
+    fails(repo, "refs/tags/autoexp/t", "--tag", status=1)
+    repo.git("tag", "-d", "autoexp/t")
+    repo.autoexp("run", "--max-experiments", 1)
+    assert len(repo.consistent()) == 2
+
+
 def test_branch_that_is_checked_out(repo):
     repo.autoexp("run", "--max-experiments", 1)
     repo.git("checkout", "-q", "autoexp/t")
