@@ -32,8 +32,8 @@ static void mark_hits(struct sbx_result *r)
 	l[SBX_LIMIT_WALL].hit = r->killed == KILL_WALL;
 	l[SBX_LIMIT_CPU_TIME].hit = r->killed == KILL_CPU_TIME;
 	l[SBX_LIMIT_CPUS].hit = l[SBX_LIMIT_CPUS].value && r->stats.throttled > 0;
-	l[SBX_LIMIT_MEMORY].hit = (r->stats.oom_kill > 0 && r->stats.oom > 0) ||
-				  r->killed == KILL_MEMORY;
+	l[SBX_LIMIT_MEMORY].hit =
+		(r->stats.oom_kill > 0 && r->stats.oom > 0) || r->killed == KILL_MEMORY;
 	l[SBX_LIMIT_PIDS].hit = r->stats.pids_max > 0 || r->killed == KILL_PIDS;
 	l[SBX_LIMIT_OUTPUT].hit = r->output_dropped_bytes > 0;
 }
@@ -45,7 +45,7 @@ static void say_signal(struct sbx_result *r)
 	if (r->signal == SIGSYS)
 		say(r, SBX_VIOLATION, "killed by the system call filter");
 	else
-		say(r, SBX_SIGNAL, "killed by signal %d (%s), sent inside the box",
+		say(r, SBX_SIGNAL, "killed by signal %d (%s), not sent by autoexp",
 		    r->signal, name ? name : "unknown");
 }
 
@@ -56,8 +56,8 @@ static void say_oom(struct sbx_result *r)
 
 	say(r, SBX_OOM, "out of memory: the kernel killed %" PRIu64 " process(es) %s%s",
 	    r->stats.oom_kill,
-	    r->stats.oom ? "at the memory limit of " :
-			   "because memory ran out outside the box, below its limit of ",
+	    r->stats.oom ? "at the memory limit of "
+			 : "because memory ran out outside the box, below its limit of ",
 	    value_of(r, SBX_LIMIT_MEMORY, cap));
 }
 
