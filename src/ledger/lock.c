@@ -108,7 +108,9 @@ int lock_take(int dir_fd, const char *tag, int *ret_fd, struct sbx_err *err)
 		    O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return sbx_err_errno(err, -errno, "lock",
-				     "cannot open the lock of \"%s\"", tag);
+				     "cannot open autoexp/%s/" LOCK_FILE
+				     " in the repository's git directory",
+				     tag);
 	if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
 		if (errno == EAGAIN || errno == EACCES)
 			return busy(dir_fd, tag, err);
