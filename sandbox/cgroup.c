@@ -138,29 +138,30 @@ static bool is_ancestor(pid_t pid)
 }
 
 /*
- * Does @pid descend from an ancestor of ours that lives in the group too, as the rest of a
- * pipeline or a second autoexp of the same script does? @procs: text of cgroup.procs
+ * Does @pid descend from an ancestor of ours that lives here too, as the rest of a pipeline or
+ * a second autoexp of the same script does? What has ended meanwhile is in nobody's way.
+ * @here: who lives in the group or was moved to "supervisor", one a line
  */
-static bool is_family(pid_t pid, const char *procs)
+static bool is_family(pid_t pid, const char *here)
 {
 	char line[32];
 
 	for (pid_t p = pid; p > 1; p = parent_of(p)) {
 		snprintf(line, sizeof(line), "%d", p);
-		if (has_word(procs, line) && is_ancestor(p))
+		if (has_word(here, line) && is_ancestor(p))
 			return true;
 	}
-	return false;
+	return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
-static int move_all(int dir_fd, const char *procs)
+static int move_all(int dir_fd, const char *procs, const char *here)
 {
 	char text[32];
 	char *end;
 	int r;
 
 	for (const char *q = procs; *q; q = end + (*end == '\n'))
-		if (!is_family((pid_t)strtol(q, &end, 10), procs))
+		if (!is_family((pid_t)strtol(q, &end, 10), here))
 			return -EBUSY;
 	if (mkdirat(dir_fd, SUPERVISOR, 0755) < 0 && errno != EEXIST)
 		return -errno;
@@ -182,12 +183,15 @@ static int move_to_supervisor(int dir_fd)
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < MOVE_ROUNDS; i++) {
-		cleanup_buf struct buf b = BUF_INIT;
+		cleanup_buf struct buf b = BUF_INIT, here = BUF_INIT;
 		const char *procs = read_text(dir_fd, "cgroup.procs", &b);
 
 		if (!*procs)
 			return 0;
-		r = move_all(dir_fd, procs);
+		/* Read second: another autoexp may be moving the same family right now. */
+		read_text(dir_fd, SUPERVISOR "/cgroup.procs", &here);
+		buf_add(&here, procs, strlen(procs));
+		r = here.failed ? -ENOMEM : move_all(dir_fd, procs, buf_str(&here));
 	}
 	return r < 0 ? r : -EBUSY;
 }
