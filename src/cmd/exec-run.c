@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -67,8 +68,10 @@ static int write_back(int dir_fd, const char *path, const struct sbx_result *res
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return sbx_err_errno(
 			err, -errno, "target",
-			"%s vanished while the command ran; its new content is lost", path);
-	r = file_replace(dir_fd, name, res->target_data, res->target_len, st.st_mode & 0777);
+			"%s vanished while the command ran; its new content is lost",
+			path);
+	r = file_replace(dir_fd, name, res->target_data, res->target_len,
+			 st.st_mode & 0777);
 	if (r < 0)
 		return sbx_err_errno(err, r, "target", "cannot write %s back", path);
 	if (geteuid() == 0 &&
@@ -120,14 +123,19 @@ static int write_record(const struct exec_request *req, const struct sbx_result 
 static void send_progress(void *user, uint64_t wall_us, uint64_t memory_bytes)
 {
 	const struct exec_request *req = user;
+	struct pollfd room = { .fd = req->record_fd, .events = POLLOUT };
 	char line[128];
 	int n;
 
 	n = snprintf(line, sizeof(line),
 		     "{\"progress\":{\"wall_us\":%llu,\"memory_bytes\":%llu}}\n",
 		     (unsigned long long)wall_us, (unsigned long long)memory_bytes);
-	/* Only for show: a full pipe loses a line, the record does not depend on it. */
-	if (write(req->record_fd, line, (size_t)n) < 0)
+	/*
+	 * Only for show: where the pipe is full, because a stopped supervisor does not read, a
+	 * line is lost. To wait would be to leave the limits unwatched.
+	 */
+	if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT) ||
+	    write(req->record_fd, line, (size_t)n) < 0)
 		return;
 }
 
@@ -165,9 +173,23 @@ static int check_stdin(struct sbx_err *err)
 	if (fstat(STDIN_FILENO, &st) < 0)
 		return sbx_err_errno(err, -errno, "stdin", "--stdin");
 	if (S_ISDIR(st.st_mode))
-		return sbx_err_set(err, -EISDIR, "stdin",
-				   "--stdin: standard input is a directory; name it with --show");
+		return sbx_err_set(
+			err, -EISDIR, "stdin",
+			"--stdin: standard input is a directory; name it with --show");
 	return 0;
+}
+
+/* What fails before there is a box has a record like any other failure of set-up. */
+static struct sbx_result *never_started(const char *why)
+{
+	struct sbx_result *res = calloc(1, sizeof(*res));
+
+	if (!res)
+		return NULL;
+	res->verdict = SBX_SETUP_ERROR;
+	res->exit_code = -1;
+	snprintf(res->reason, sizeof(res->reason), "%s", why);
+	return res;
 }
 
 int exec_run(const struct exec_request *req)
@@ -189,7 +211,7 @@ int exec_run(const struct exec_request *req)
 	}
 	if (r == 0)
 		r = run_box(req, target_fd, &res, &err);
-	if (!res) {
+	if (!res && !(res = never_started(err.msg))) {
 		fprintf(stderr, "autoexp exec: %s\n", err.msg);
 		return 125;
 	}

@@ -267,3 +267,10 @@ def test_sigkill_at_any_moment_leaves_no_helper(exec_box, tmp_path):
         process.communicate(timeout=10)
     assert gone_within(1, lambda: processes_marked(exec_box.mark)) == []
     exec_box("true")  # sweeps up the last one's cgroup, which nobody was left to remove
+
+
+def test_what_fails_before_the_box_has_a_record_too(exec_box, tmp_path):
+    box = exec_box("true", options=["--target", tmp_path / "nowhere"])
+    assert box.status == 125, box
+    assert box.record["verdict"] == "setup-error"
+    assert "No such file" in box.record["reason"] and "nowhere" in box.record["reason"]
