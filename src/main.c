@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "base/self.h"
 #include "cmd/doctor.h"
 #include "cmd/exec.h"
-#include "cmd/self.h"
 
 struct command {
 	const char *name;

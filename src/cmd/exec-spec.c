@@ -3,10 +3,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/self.h"
 #include "base/strv.h"
 #include "base/table.h"
 #include "cmd/exec.h"
-#include "cmd/self.h"
 #include "policy-load.h"
 #include "policy.h"
 

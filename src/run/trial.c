@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/self.h"
 #include "base/strv.h"
 #include "run/record.h"
 
@@ -436,32 +437,5 @@ void trial_free(struct trial *t)
 
 int trial_find_exec(char **ret, struct sbx_err *err)
 {
-	static const char *const places[] = { "autoexp", "../bin/autoexp",
-					      "../../bin/autoexp" };
-	char self[4096];
-	ssize_t n;
-	char *slash;
-
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n < 0)
-		return sbx_err_errno(err, -errno, "run", "cannot read /proc/self/exe");
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	if (slash)
-		*slash = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		cleanup_free char *path = str_printf("%s/%s", self, places[i]);
-
-		if (!path)
-			return sbx_err_oom(err, "run");
-		if (access(path, X_OK) == 0) {
-			*ret = TAKE_PTR(path);
-			return 0;
-		}
-	}
-	return sbx_err_set(
-		err, -ENOENT, "run",
-		"the program autoexp is not beside %s/autoexp-loop; build or install"
-		" it there",
-		self);
+	return self_path("autoexp", "../../bin/autoexp", ret, err);
 }

@@ -21,7 +21,8 @@ struct trial_job {
 	char *const *argv;
 	const char *cwd;
 	const char *view_path, *view_source; /* the tree shown, and where it lies */
-	const char *target_path, *target_source; /* path inside, content; both or neither */
+	const char *target_path,
+		*target_source; /* path inside, content; both or neither */
 	char *const *show, *const *scratch;
 	char *const *env;    /* NAME=value */
 	const char *network; /* none, host */
@@ -87,6 +88,6 @@ void trial_free(struct trial *t);
 
 /**
  * trial_find_exec() - the program that makes boxes
- * @ret:  "autoexp" beside the running program, else in ../bin or ../../bin; to be freed
+ * @ret:  "autoexp" beside the running program, else in ../../bin as installed; to be freed
  */
 int trial_find_exec(char **ret, struct sbx_err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/self.h"
+#include "base/self.h"
 
 #include <errno.h>
 #include <limits.h>
