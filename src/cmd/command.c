@@ -80,7 +80,12 @@ int opts_parse(const struct command *cmd, const struct opt *opts, int argc, char
 		if (n < 0)
 			return n;
 	}
-	*ret_rest = rest;
+	if (!ret_rest && rest) {
+		command_usage(cmd, "unexpected argument '%s'", argv[0]);
+		return -EINVAL;
+	}
+	if (ret_rest)
+		*ret_rest = rest;
 	return 0;
 }
 

@@ -44,7 +44,7 @@ struct opt {
  * opts_parse() - options in any order, "--name value" or "--name=value", "--" ends them
  * @opts:     closed by an entry without a name; --help and -h are understood by themselves
  * @argv:     behind the command's name; what is no option is moved to the front
- * @ret_rest: how many those are
+ * @ret_rest: how many those are; NULL for a command that takes none, and one is an error
  *
  * Says on stderr what is wrong. Return: 0; OPTS_DONE after printing the help; -EINVAL
  */

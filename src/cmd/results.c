@@ -104,13 +104,11 @@ static int run(const struct command *cmd, int argc, char **argv)
 	const struct opt opts[] = { { "tag", 0, OPT_TEXT, &tag },
 				    { "json", 0, OPT_FLAG, &as_json },
 				    { 0 } };
-	int rest, r;
+	int r;
 
-	r = opts_parse(cmd, opts, argc, argv, &rest);
+	r = opts_parse(cmd, opts, argc, argv, NULL);
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (rest)
-		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
 	if (as_json)
 		table.json = json = json_array();
 	term_init(&table.term, stdout);

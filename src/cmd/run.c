@@ -119,13 +119,11 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{ "trust", 0, OPT_FLAG, &trust },
 		{ 0 },
 	};
-	int rest, r;
+	int r;
 
-	r = opts_parse(cmd, opts, argc, argv, &rest);
+	r = opts_parse(cmd, opts, argc, argv, NULL);
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (rest)
-		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
 	/* A reader of our output that goes away must not end the campaign. */
 	signal(SIGPIPE, SIG_IGN);
 	return campaign(cmd, &o, trust);

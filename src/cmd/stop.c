@@ -67,13 +67,11 @@ static int run(const struct command *cmd, int argc, char **argv)
 	const struct opt opts[] = { { "tag", 0, OPT_TEXT, &tag },
 				    { "now", 0, OPT_FLAG, &now },
 				    { 0 } };
-	int rest, r;
+	int r;
 
-	r = opts_parse(cmd, opts, argc, argv, &rest);
+	r = opts_parse(cmd, opts, argc, argv, NULL);
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (rest)
-		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
 	r = view_open(&v, tag, &err);
 	if (r == 0)
 		r = lock_peek(v.dir_fd, &holder, &err);

@@ -170,13 +170,11 @@ static int run(const struct command *cmd, int argc, char **argv)
 		{ "json", 0, OPT_FLAG, &o.json },
 		{ 0 },
 	};
-	int rest, r;
+	int r;
 
-	r = opts_parse(cmd, opts, argc, argv, &rest);
+	r = opts_parse(cmd, opts, argc, argv, NULL);
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (rest)
-		return command_usage(cmd, "unexpected argument '%s'", argv[0]);
 	signal(SIGPIPE, SIG_IGN);
 	return experiment(cmd, &o);
 }
