@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 
@@ -168,11 +169,21 @@ def test_calls_that_depend_on_their_arguments(exec_box):
     assert got["open_core_pattern"] in ("EROFS", "EACCES")
 
 
+def outside(name, *arguments):
+    """The status a payload ends with where there is no box."""
+    return subprocess.run([payload(name), *arguments], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, check=False).returncode
+
+
 @pytest.mark.parametrize("abi", ["int80", "x32"])
 def test_foreign_abis_are_killed(exec_box, abi):
+    """By the filter, or already by a kernel that was built without the 32-bit entry."""
+    expected = ("violation", 31)
+    if outside("foreign", abi) == -signal.SIGSEGV:
+        expected = ("signal", signal.SIGSEGV)
     box = exec_box(payload("foreign"), abi)
-    assert (box.record["verdict"], box.record["signal"]) == ("violation", 31), box
-    assert box.status == 128 + 31
+    assert (box.record["verdict"], box.record["signal"]) == expected, box
+    assert box.status == 128 + expected[1]
     assert box.stdout == "before\n"
 
 
