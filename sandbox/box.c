@@ -113,26 +113,29 @@ static int soft_layer(struct box *b, enum sbx_limit limit, uint64_t value,
 	return SBX_LAYER_WATCHDOG;
 }
 
-static bool needs_cgroup(enum sbx_limit limit)
-{
-	return limit == SBX_LIMIT_MEMORY || limit == SBX_LIMIT_PIDS ||
-	       limit == SBX_LIMIT_CPUS;
-}
+/* Layers that do not depend on the host; the limits without one here want a cgroup. */
+static const enum sbx_layer fixed_layers[_SBX_LIMIT_MAX] = {
+	[SBX_LIMIT_WALL] = SBX_LAYER_SUPERVISOR,
+	[SBX_LIMIT_CPU_TIME] = SBX_LAYER_SUPERVISOR,
+	[SBX_LIMIT_SCRATCH] = SBX_LAYER_TMPFS,
+	[SBX_LIMIT_INODES] = SBX_LAYER_TMPFS,
+	[SBX_LIMIT_OUT] = SBX_LAYER_TMPFS,
+	[SBX_LIMIT_FILE_SIZE] = SBX_LAYER_RLIMIT,
+	[SBX_LIMIT_OUTPUT] = SBX_LAYER_SUPERVISOR,
+};
 
 static int apply_limit(struct box *b, enum sbx_limit limit, struct sbx_err *err)
 {
 	struct limit_result *l = &b->result->limits[limit];
 	int r;
 
-	l->value = b->policy->limits[limit];
+	l->value = limit == SBX_LIMIT_INODES ? limit_inodes(b->policy->limits)
+					     : b->policy->limits[limit];
 	if (!l->value)
 		return 0;
-	if (!needs_cgroup(limit)) {
-		l->layer = limit == SBX_LIMIT_SCRATCH || limit == SBX_LIMIT_OUT
-				   ? SBX_LAYER_TMPFS
-				   : SBX_LAYER_SUPERVISOR;
+	l->layer = fixed_layers[limit];
+	if (l->layer != SBX_LAYER_NONE)
 		return 0;
-	}
 	r = cgroup_limit(&b->cg, limit, l->value, err);
 	if (r > 0)
 		l->layer = SBX_LAYER_CGROUP2;
@@ -166,6 +169,8 @@ static int prepare(struct box *b, struct sbx_err *err)
 	b->args.cwd = b->job->cwd         ? b->job->cwd
 		      : b->job->view_path ? b->job->view_path
 					  : "/";
+	b->args.file_size = b->policy->limits[SBX_LIMIT_FILE_SIZE];
+	b->result->kill_on = b->policy->kill_on;
 	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
 
 	r = make_env(b, err);
@@ -190,8 +195,7 @@ static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 		.output = &b->output,
 		.result = b->result,
 		.signal_fd = signal_fd,
-		.scratch_fd = -EBADF,
-		.target_fd = -EBADF,
+		.handles = { .scratch = -EBADF, .out = -EBADF, .target = -EBADF },
 	};
 	int r, log;
 
@@ -201,10 +205,12 @@ static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 	b->result->output_dropped_bytes = b->output.dropped;
 	if (r == 0 && log < 0)
 		r = sbx_err_errno(err, log, "output", "cannot write the output log");
-	if (r == 0 && name && m.target_fd >= 0)
-		r = target_collect(m.target_fd, name, b->job->target_fd, b->result, err);
-	fd_close(m.scratch_fd);
-	fd_close(m.target_fd);
+	if (r == 0 && name && m.handles.target >= 0)
+		r = target_collect(m.handles.target, name, b->job->target_fd, b->result,
+				   err);
+	fd_close(m.handles.scratch);
+	fd_close(m.handles.out);
+	fd_close(m.handles.target);
 	return r;
 }
 

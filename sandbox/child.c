@@ -44,7 +44,7 @@ static void send_msg(int fd, const struct child_msg *msg, const int *fds, size_t
 {
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * 2)];
+		char space[CMSG_SPACE(sizeof(int) * CHILD_FDS_MAX)];
 	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)msg, .iov_len = sizeof(*msg) };
 	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -156,6 +156,8 @@ static int set_limits(const struct child_args *args, struct sbx_err *err)
 		r = set_limit(RLIMIT_MSGQUEUE, 0, err);
 	if (r == 0 && args->nproc)
 		r = set_limit(RLIMIT_NPROC, args->nproc, err);
+	if (r == 0 && args->file_size)
+		r = set_limit(RLIMIT_FSIZE, args->file_size, err);
 	return r;
 }
 
@@ -300,8 +302,9 @@ static attr_noreturn void start_command(const struct child_args *args,
 
 	step(msg, CHILD_STEP_EXEC, last);
 	msg->type = CHILD_STARTED;
-	send_msg(args->status_fd, msg, (int[]){ handles->scratch, handles->target },
-		 handles->target < 0 ? 1 : 2);
+	send_msg(args->status_fd, msg,
+		 (int[]){ handles->scratch, handles->out, handles->target },
+		 handles->target < 0 ? 2 : 3);
 	close_others(args->status_fd, args->lifeline_fd);
 	init_main(args, msg, command, &waiting);
 }

@@ -28,6 +28,9 @@ enum child_step {
 	_CHILD_STEP_MAX
 };
 
+/* Descriptors that a message carries: scratch, out, and the target's folder where there is one. */
+#define CHILD_FDS_MAX 3
+
 struct child_msg {
 	enum child_msg_type type;
 	struct sbx_err err;
@@ -48,6 +51,7 @@ struct child_args {
 	bool own_network;
 	unsigned affinity_cpus; /* 0 = leave alone */
 	uint64_t nproc;         /* RLIMIT_NPROC of the command, 0 = leave alone */
+	uint64_t file_size;     /* RLIMIT_FSIZE of the command, 0 = leave alone */
 	int status_fd;          /* SOCK_SEQPACKET to the parent */
 	int lifeline_fd;        /* first byte = go on; end of file = die */
 	int stdio[3];           /* all above 2 */

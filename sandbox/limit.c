@@ -31,7 +31,11 @@ const struct limit_info limit_table[_SBX_LIMIT_MAX] = {
 			     parse_u64, 256, 1, 4194304 },
 	[SBX_LIMIT_SCRATCH] = { "scratch", "scratch", SIZE, parse_size, 512 * MiB,
 				64 << 10, 1ULL << 50 },
+	[SBX_LIMIT_INODES] = { "inodes", "inodes", "a whole number of files", parse_u64,
+			       0, 16, 1ULL << 40 },
 	[SBX_LIMIT_OUT] = { "out", "out", SIZE, parse_size, GiB, 64 << 10, 1ULL << 50 },
+	[SBX_LIMIT_FILE_SIZE] = { "file_size", "file-size", SIZE, parse_size, 0, 1,
+				  1ULL << 50 },
 	[SBX_LIMIT_OUTPUT] = { "output", "output", SIZE, parse_size, 16 * MiB, 4 << 10,
 			       1ULL << 40 },
 };
@@ -77,6 +81,23 @@ int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret,
 				   limit_format(limit, info->min, low, sizeof(low)),
 				   limit_format(limit, info->max, high, sizeof(high)));
 	*ret = value;
+	return 0;
+}
+
+uint64_t limit_inodes(const uint64_t limits[_SBX_LIMIT_MAX])
+{
+	uint64_t inodes = limits[SBX_LIMIT_INODES];
+
+	return inodes ? inodes : limits[SBX_LIMIT_SCRATCH] / 4096;
+}
+
+int limit_add_kill_on(const char *name, unsigned *kill_on)
+{
+	int limit = limit_find(name);
+
+	if (limit != SBX_LIMIT_OUTPUT && limit != SBX_LIMIT_SCRATCH)
+		return -EINVAL;
+	*kill_on |= 1U << limit;
 	return 0;
 }
 

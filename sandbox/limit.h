@@ -39,5 +39,14 @@ int limit_parse(enum sbx_limit limit, const char *text, uint64_t *ret,
 /* As people write it; @size of at least 32. Return: @out */
 const char *limit_format(enum sbx_limit limit, uint64_t value, char *out, size_t size);
 
+/*
+ * Files that the scratch space may hold: as asked for, else one for every 4 KiB; more than
+ * that only serves to exhaust memory.
+ */
+uint64_t limit_inodes(const uint64_t limits[_SBX_LIMIT_MAX]);
+
+/* Add the limit @name to a set of limits that end the run. Return: 0; -EINVAL */
+int limit_add_kill_on(const char *name, unsigned *kill_on);
+
 /* Fill @limits with the defaults of the table. */
 void limits_default(uint64_t limits[_SBX_LIMIT_MAX]);

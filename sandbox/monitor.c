@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@
 #define SETUP_TIMEOUT_US  (30 * USEC_PER_SEC)
 #define REAP_TIMEOUT_US   (10 * USEC_PER_SEC)
 #define PROGRESS_US       USEC_PER_SEC
+#define SAMPLE_US         (50 * USEC_PER_MSEC)
 /* How long a reader may still take what the dead command has printed. */
 #define READER_TIMEOUT_US (10 * USEC_PER_SEC)
 
@@ -66,7 +68,8 @@ static void kill_box(struct state *s, enum kill_cause cause, uint64_t now)
 
 static void take_fds(struct monitor *m, struct msghdr *hdr)
 {
-	int *into[] = { &m->scratch_fd, &m->target_fd };
+	int *into[CHILD_FDS_MAX] = { &m->handles.scratch, &m->handles.out,
+				     &m->handles.target };
 	struct cmsghdr *c = CMSG_FIRSTHDR(hdr);
 	size_t n;
 
@@ -81,7 +84,7 @@ static ssize_t receive(struct state *s, struct child_msg *msg)
 {
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * 2)];
+		char space[CMSG_SPACE(sizeof(int) * CHILD_FDS_MAX)];
 	} control = { 0 };
 	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
 	struct msghdr hdr = {
@@ -163,6 +166,27 @@ static uint64_t limit_of(const struct state *s, enum sbx_limit limit)
 	return s->m->result->limits[limit].value;
 }
 
+static bool ends_run(const struct state *s, enum sbx_limit limit)
+{
+	return s->m->result->kill_on & 1U << limit;
+}
+
+static void check_space(struct state *s)
+{
+	struct sbx_result *r = s->m->result;
+	struct statfs fs;
+
+	if (s->m->handles.scratch >= 0 && fstatfs(s->m->handles.scratch, &fs) == 0) {
+		r->limits[SBX_LIMIT_SCRATCH].hit |= !fs.f_bfree;
+		r->limits[SBX_LIMIT_INODES].hit |= !fs.f_ffree;
+	}
+	if (s->m->handles.out >= 0 && fstatfs(s->m->handles.out, &fs) == 0)
+		r->limits[SBX_LIMIT_OUT].hit |= !fs.f_bfree;
+	if (ends_run(s, SBX_LIMIT_SCRATCH) &&
+	    (r->limits[SBX_LIMIT_SCRATCH].hit || r->limits[SBX_LIMIT_INODES].hit))
+		kill_box(s, KILL_SCRATCH, now_us());
+}
+
 /* CPU time so far: the group's own clock, else the sum over the tree. */
 static void check_usage(struct state *s, uint64_t now)
 {
@@ -170,10 +194,12 @@ static void check_usage(struct state *s, uint64_t now)
 	bool soft = is_soft(m, SBX_LIMIT_MEMORY) || is_soft(m, SBX_LIMIT_PIDS) ||
 		    (limit_of(s, SBX_LIMIT_CPU_TIME) && m->cg->fd < 0);
 	struct soft_usage u = { 0 };
-	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = 50000, cpu;
+	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = SAMPLE_US, cpu;
+
+	check_space(s);
 
 	if (soft) {
-		soft_sample(m->box->pid, m->scratch_fd, &u);
+		soft_sample(m->box->pid, m->handles.scratch, &u);
 		m->result->memory_peak_bytes =
 			MAX(m->result->memory_peak_bytes, u.memory_bytes);
 	}
@@ -199,7 +225,7 @@ static void check_usage(struct state *s, uint64_t now)
 static bool needs_samples(const struct state *s)
 {
 	return is_soft(s->m, SBX_LIMIT_MEMORY) || is_soft(s->m, SBX_LIMIT_PIDS) ||
-	       limit_of(s, SBX_LIMIT_CPU_TIME);
+	       limit_of(s, SBX_LIMIT_CPU_TIME) || ends_run(s, SBX_LIMIT_SCRATCH);
 }
 
 static void report_progress(struct state *s, uint64_t now)
@@ -209,10 +235,11 @@ static void report_progress(struct state *s, uint64_t now)
 	uint64_t memory = cgroup_memory_now(s->m->cg);
 
 	s->next_progress_us = now + PROGRESS_US;
+	check_space(s);
 	if (!job->progress)
 		return;
 	if (!memory) {
-		soft_sample(s->m->box->pid, s->m->scratch_fd, &u);
+		soft_sample(s->m->box->pid, s->m->handles.scratch, &u);
 		memory = u.memory_bytes;
 	}
 	job->progress(job->progress_user, now - s->started_us, memory);
@@ -290,6 +317,9 @@ static void wait_turn(struct state *s, uint64_t until)
 	if (fds[FD_STATUS].revents)
 		on_message(s);
 	output_move(m->output);
+	if (ends_run(s, SBX_LIMIT_OUTPUT) &&
+	    m->output->total > limit_of(s, SBX_LIMIT_OUTPUT))
+		kill_box(s, KILL_OUTPUT, now_us());
 	if (fds[FD_PIDFD].revents)
 		on_death(s);
 }
@@ -332,6 +362,7 @@ int monitor_run(struct monitor *m, struct sbx_err *err)
 	}
 	drain(&s);
 	take_end(&s);
+	check_space(&s);
 	cgroup_read_stats(m->cg, &m->result->stats);
 	if (!s.setup_error && !s.started_us && m->result->killed != KILL_INTERRUPT)
 		s.setup_error = sbx_err_set(

@@ -5,6 +5,7 @@
  * Watch one running box until nothing of it is left.
  */
 
+#include "mount.h"
 #include "output.h"
 #include "result.h"
 #include "spawn.h"
@@ -16,12 +17,12 @@ struct monitor {
 	struct output *output;
 	struct sbx_result *result; /* limits with their layers are filled in already */
 	int signal_fd;             /* SIGINT, SIGTERM, SIGHUP */
-	int scratch_fd, target_fd; /* received from the box; -EBADF until then */
+	struct mount_handles handles; /* received from the box; -EBADF until then */
 };
 
 /**
  * monitor_run() - from the start of process 1 to the last process being gone
- * @m:    everything borrowed; scratch_fd and target_fd are set here and owned by the caller
+ * @m:    everything borrowed; the handles are set here and owned by the caller
  * @err:  the child's own account where it could not be set up
  *
  * Fills the result but for its verdict, which verdict_decide() draws from it. Return: 0, or

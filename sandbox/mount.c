@@ -102,8 +102,8 @@ static int new_mount(const char *type, const char *const options[][2], uint64_t 
 	return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
 }
 
-/* Every 4 KiB may be a file of its own; more inodes than that only serve to exhaust memory. */
-static int new_tmpfs(uint64_t bytes, const char *mode)
+/* Of the inodes 64 are for what the box itself makes there. */
+static int new_tmpfs(uint64_t bytes, uint64_t n_inodes, const char *mode)
 {
 	char size[32], inodes[32];
 	const char *const options[][2] = {
@@ -114,7 +114,7 @@ static int new_tmpfs(uint64_t bytes, const char *mode)
 	};
 
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	snprintf(inodes, sizeof(inodes), "%" PRIu64, bytes / 4096 + 64);
+	snprintf(inodes, sizeof(inodes), "%" PRIu64, n_inodes + 64);
 	return new_mount("tmpfs", options, NO_SUID_DEV);
 }
 
@@ -229,14 +229,24 @@ static int do_bind(const struct op *op, struct sbx_err *err)
 	return 0;
 }
 
-static int do_tmpfs(const char *dest, uint64_t bytes, const char *mode,
+static int do_tmpfs(const char *dest, uint64_t bytes, uint64_t n_inodes, const char *mode,
 		    struct sbx_err *err)
 {
-	cleanup_close int fd = new_tmpfs(bytes, mode);
+	cleanup_close int fd = new_tmpfs(bytes, n_inodes, mode);
 
 	if (fd < 0 || make_point(dest, true) < 0 || attach(fd, dest) < 0)
 		return fail(err, "cannot mount a tmpfs at", dest);
 	return 0;
+}
+
+static int do_out(const struct op *op, uint64_t bytes, int *ret_fd, struct sbx_err *err)
+{
+	int r = do_tmpfs(op->dest, bytes, bytes / 4096, "755", err);
+
+	if (r < 0)
+		return r;
+	*ret_fd = open(op->dest, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return *ret_fd < 0 ? fail(err, "cannot open", op->dest) : 0;
 }
 
 static int do_pts(const struct op *op, struct sbx_err *err)
@@ -430,7 +440,7 @@ static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
 
 	switch (op->type) {
 	case OP_TMPFS:
-		return do_tmpfs(op->dest, ROOT_BYTES, "755", err);
+		return do_tmpfs(op->dest, ROOT_BYTES, ROOT_BYTES / 4096, "755", err);
 	case OP_FILE:
 		return do_file(op, i, err);
 	case OP_SYMLINK:
@@ -450,7 +460,7 @@ static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
 	case OP_SCRATCH:
 		return do_scratch(op, i, err);
 	case OP_OUT:
-		return do_tmpfs(op->dest, plan->out_bytes, "755", err);
+		return do_out(op, plan->out_bytes, &handles->out, err);
 	case OP_POINT:
 		if (make_point(op->dest, false) < 0)
 			return fail(err, "cannot make a place for the target", op->dest);
@@ -483,7 +493,7 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 			"cannot mount a /proc of the box's own; inside a container "
 			"this needs an unmasked /proc (docker: --security-opt "
 			"systempaths=unconfined)");
-	root = new_tmpfs(ROOT_BYTES, "755");
+	root = new_tmpfs(ROOT_BYTES, ROOT_BYTES / 4096, "755");
 	if (root < 0 || attach(root, BASE) < 0)
 		return fail(err, "cannot mount the new root on", BASE);
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -508,14 +518,17 @@ static int make_empty(struct sbx_err *err)
 
 int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_err *err)
 {
-	struct mount_handles handles = { .scratch = -EBADF, .target = -EBADF };
+	struct mount_handles handles = { .scratch = -EBADF,
+					 .out = -EBADF,
+					 .target = -EBADF };
 	cleanup_close int proc = -EBADF;
 	int r;
 
 	umask(0022);
 	r = enter_new_root(&proc, err);
 	if (r == 0)
-		r = do_tmpfs(SCRATCH, plan->scratch_bytes, "700", err);
+		r = do_tmpfs(SCRATCH, plan->scratch_bytes, plan->scratch_inodes, "700",
+			     err);
 	if (r == 0)
 		r = make_empty(err);
 	for (unsigned i = 0; r == 0 && i < plan->n; i++)

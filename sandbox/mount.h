@@ -23,6 +23,7 @@ int mount_set_idmap(int mount_fd, int userns_fd);
 /* What the parent wants to look at when the box is gone. */
 struct mount_handles {
 	int scratch; /* root of the scratch tmpfs: how much is in use */
+	int out;     /* the same of $AUTOEXP_OUT */
 	int target;  /* the directory that holds the private copy of the target */
 };
 

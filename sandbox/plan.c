@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/strv.h"
+#include "limit.h"
 #include "mount.h"
 #include "show.h"
 
@@ -315,6 +316,7 @@ int plan_new(const struct sbx_policy *policy, const struct sbx_job *job,
 	if (!p)
 		return sbx_err_oom(err, "plan");
 	p->scratch_bytes = policy->limits[SBX_LIMIT_SCRATCH];
+	p->scratch_inodes = limit_inodes(policy->limits);
 	p->out_bytes = policy->limits[SBX_LIMIT_OUT];
 	p->target_fd = job->target_fd;
 

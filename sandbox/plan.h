@@ -51,7 +51,7 @@ struct op {
 struct plan {
 	struct op *ops;
 	size_t n;
-	uint64_t scratch_bytes;
+	uint64_t scratch_bytes, scratch_inodes;
 	uint64_t out_bytes;
 	int target_fd; /* borrowed from the job */
 };

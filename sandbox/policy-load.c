@@ -178,12 +178,35 @@ static int read_system(const struct yaml_node *n, const struct yaml_field *f, vo
 	return 0;
 }
 
+static int read_kill_on(const struct yaml_node *n, const struct yaml_field *f, void *base,
+			struct sbx_err *err)
+{
+	struct sbx_policy *p = base;
+	struct yaml_field into_list = *f;
+	cleanup_strv char **list = NULL;
+	unsigned kill_on = 0;
+	int r;
+
+	into_list.offset = 0;
+	r = yaml_read_texts(n, &into_list, &list, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n->n; i++)
+		if (limit_add_kill_on(list[i], &kill_on) < 0)
+			return yaml_fail(n->items[i], err,
+					 "'%.100s' ends no run; accepted is %s", list[i],
+					 f->accepts);
+	p->kill_on = kill_on;
+	return 0;
+}
+
 static const struct yaml_field policy_fields[] = {
 	{ "description", read_description,
 	  .accepts = "who should use the policy, and why" },
 	{ "limits", read_policy_limits },
 	{ "system", read_system,
 	  .accepts = "a list of absolute directories such as /usr" },
+	{ "kill_on", read_kill_on, .accepts = "a list of output and scratch" },
 	{ "network", network_read, offsetof(struct sbx_policy, network) },
 	{ "target", yaml_read_enum, offsetof(struct sbx_policy, target),
 	  .arg = target_names, .max = _SBX_TARGET_MAX },

@@ -14,6 +14,8 @@ static const char *const verdict_names[] = {
 	[SBX_OOM] = "oom",
 	[SBX_TIMEOUT] = "timeout",
 	[SBX_CPU_LIMIT] = "cpu-limit",
+	[SBX_OUTPUT_LIMIT] = "output-limit",
+	[SBX_SCRATCH_LIMIT] = "scratch-limit",
 	[SBX_PIDS_LIMIT] = "pids-limit",
 	[SBX_VIOLATION] = "violation",
 	[SBX_SIGNAL] = "signal",
@@ -36,6 +38,8 @@ static const char *const kill_names[] = {
 	[KILL_CPU_TIME] = "cpu_time limit",
 	[KILL_MEMORY] = "memory watchdog",
 	[KILL_PIDS] = "pids watchdog",
+	[KILL_OUTPUT] = "output limit",
+	[KILL_SCRATCH] = "scratch limit",
 	[KILL_INTERRUPT] = "interrupt",
 };
 TABLE_CHECK(kill_names, _KILL_MAX);
@@ -156,6 +160,8 @@ int result_exit_status(const struct sbx_result *r)
 	case SBX_TIMEOUT:
 	case SBX_CPU_LIMIT:
 		return 124;
+	case SBX_OUTPUT_LIMIT:
+	case SBX_SCRATCH_LIMIT:
 	case SBX_PIDS_LIMIT:
 		return 123;
 	case SBX_VIOLATION:

@@ -17,6 +17,8 @@ enum kill_cause {
 	KILL_CPU_TIME,
 	KILL_MEMORY, /* watchdog */
 	KILL_PIDS,   /* watchdog */
+	KILL_OUTPUT,
+	KILL_SCRATCH,
 	KILL_INTERRUPT,
 	_KILL_MAX
 };
@@ -36,6 +38,7 @@ struct sbx_result {
 	uint64_t wall_us, cpu_us, memory_peak_bytes;
 	uint64_t output_bytes, output_dropped_bytes;
 	struct limit_result limits[_SBX_LIMIT_MAX];
+	unsigned kill_on; /* the policy's */
 	bool soft; /* at least one limit is held by a watchdog */
 	struct cgroup_stats stats;
 	enum kill_cause killed;

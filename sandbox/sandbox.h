@@ -16,14 +16,20 @@
 #include "base/err.h"
 
 enum sbx_limit {
-	SBX_LIMIT_WALL,     /* µs, CLOCK_MONOTONIC, from exec of the command */
+	/*
+	 * µs from exec of the command, CLOCK_MONOTONIC: the time that a suspended machine sleeps
+	 * does not count, for the command has not had it either.
+	 */
+	SBX_LIMIT_WALL,
 	SBX_LIMIT_CPU_TIME, /* µs, user + system of the whole tree */
 	SBX_LIMIT_CPUS,     /* thousandths of a CPU */
 	SBX_LIMIT_MEMORY, /* bytes, whole tree, tmpfs and kernel memory included; swap is 0 */
 	SBX_LIMIT_PIDS,    /* processes and threads */
 	SBX_LIMIT_SCRATCH, /* bytes in /tmp, /dev/shm, $HOME, scratch paths and target */
+	SBX_LIMIT_INODES,  /* files, directories and links there; 0 = by the bytes */
 	SBX_LIMIT_OUT,     /* bytes in $AUTOEXP_OUT */
-	SBX_LIMIT_OUTPUT,  /* bytes of stdout and stderr that are kept */
+	SBX_LIMIT_FILE_SIZE, /* bytes of any single file */
+	SBX_LIMIT_OUTPUT,    /* bytes of stdout and stderr that are kept */
 	_SBX_LIMIT_MAX
 };
 
@@ -46,6 +52,8 @@ enum sbx_verdict {
 	SBX_OOM,
 	SBX_TIMEOUT,
 	SBX_CPU_LIMIT,
+	SBX_OUTPUT_LIMIT, /* this one and the next only where the policy ends the run for it */
+	SBX_SCRATCH_LIMIT,
 	SBX_PIDS_LIMIT, /* the main process died of it */
 	SBX_VIOLATION,  /* killed by the system call filter */
 	SBX_SIGNAL,
@@ -72,6 +80,8 @@ struct sbx_policy {
 	char **system;            /* host directories shown read-only */
 	enum sbx_network network;
 	enum sbx_target_mode target;
+	/* Limits that end the run, a set of 1 << enum sbx_limit: of output and scratch only. */
+	unsigned kill_on;
 	bool soft; /* accept a watchdog where this host cannot enforce a limit */
 };
 

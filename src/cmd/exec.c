@@ -39,9 +39,12 @@ static const char help[] =
 	"[2GiB]\n"
 	"  --pids N            processes and threads [256]\n"
 	"  --scratch SIZE      bytes in /tmp, /dev/shm and $HOME together [512MiB]\n"
+	"  --inodes N          files, directories and links there [one for 4 KiB of it]\n"
+	"  --file-size SIZE    bytes of any single file [not limited]\n"
 	"  --out SIZE          bytes in $AUTOEXP_OUT [1GiB]\n"
 	"  --output SIZE       bytes of output handed on; the rest is dropped [16MiB]\n"
 	"\n"
+	"  --kill-on LIST      end the run at a limit of: output, scratch [nothing]\n"
 	"  --soft-limits       accept a watchdog where this host cannot enforce a limit\n"
 	"  --cgroup PATH       use this delegated cgroup v2 directory\n"
 	"  --policy P          a policy by name or path [default]\n"
@@ -65,6 +68,7 @@ enum {
 	OPT_ENV,
 	OPT_STDIN,
 	OPT_NET,
+	OPT_KILL_ON,
 	OPT_SOFT,
 	OPT_CGROUP,
 	OPT_POLICY,
@@ -82,6 +86,8 @@ static const struct option options[] = {
 	{ "memory", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_MEMORY },
 	{ "pids", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_PIDS },
 	{ "scratch", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_SCRATCH },
+	{ "inodes", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_INODES },
+	{ "file-size", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_FILE_SIZE },
 	{ "out", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_OUT },
 	{ "output", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_OUTPUT },
 	{ "target", required_argument, NULL, OPT_TARGET },
@@ -90,6 +96,7 @@ static const struct option options[] = {
 	{ "env", required_argument, NULL, OPT_ENV },
 	{ "stdin", no_argument, NULL, OPT_STDIN },
 	{ "net", required_argument, NULL, OPT_NET },
+	{ "kill-on", required_argument, NULL, OPT_KILL_ON },
 	{ "soft-limits", no_argument, NULL, OPT_SOFT },
 	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -204,6 +211,25 @@ static int set_target_mode(struct exec_request *req, const char *text,
 	return 0;
 }
 
+/* A list of limits with commas; in policies it is a YAML list of the same names. */
+static int set_kill_on(struct exec_request *req, const char *text, struct sbx_err *err)
+{
+	char name[16];
+	size_t n;
+
+	req->policy->kill_on = 0;
+	for (const char *p = text; *p; p += n + (p[n] == ',')) {
+		n = strcspn(p, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)MIN(n, sizeof(name)), p);
+		if (limit_add_kill_on(name, &req->policy->kill_on) < 0)
+			return sbx_err_set(err, -EINVAL, "usage",
+					   "--kill-on %s: accepted are output and "
+					   "scratch, with a comma between them",
+					   text);
+	}
+	return 0;
+}
+
 static int take_option(struct parser *p, int opt, const char *arg)
 {
 	struct exec_request *req = p->req;
@@ -228,6 +254,8 @@ static int take_option(struct parser *p, int opt, const char *arg)
 		return 0;
 	case OPT_NET:
 		return set_net(req, arg, err);
+	case OPT_KILL_ON:
+		return set_kill_on(req, arg, err);
 	case OPT_SOFT:
 		req->policy->soft = true;
 		return 0;

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import (AUTOEXP, HARD, IN_VM, cgroup_root, gone_within, hard_only, payload,
+from conftest import (AUTOEXP, HARD, IN_VM, cgroup_root, facts, gone_within, hard_only, payload,
                       processes_marked, read, soft_only)
 
 MIB = 1 << 20
@@ -269,6 +269,68 @@ def test_out_is_capped_by_itself(exec_box):
     assert int(found["/tmp"].split()[0]) > MIB
 
 
+def test_files_are_counted_as_asked(exec_box):
+    box = exec_box(payload("fill"), "inodes", "/tmp", options=["--inodes", "200"])
+    count, errno = facts(box.stdout)["/tmp"].split()
+    assert (errno, 100 < int(count) <= 264) == ("ENOSPC", True), box
+    assert limit(box, "inodes") == {"value": 200, "enforced_by": "tmpfs", "hit": True}
+
+
+@pytest.mark.parametrize("folder, name", [("/tmp", "scratch"), ("/out", "out")])
+def test_a_full_file_system_is_a_hit(exec_box, folder, name):
+    box = exec_box(payload("fill"), "bytes", folder,
+                   options=["--scratch", "1M", "--out", "1M"])
+    assert limit(box, name)["hit"], box
+    assert not limit(box, {"scratch": "out", "out": "scratch"}[name])["hit"]
+    assert box.record["verdict"] == "ok"
+
+
+def test_one_file_is_capped_by_its_size(exec_box):
+    script = "trap '' XFSZ; dd if=/dev/zero of=/tmp/x bs=1k count=64; stat -c %s /tmp/x; exit 4"
+    box = exec_box("sh", "-c", script, options=["--file-size", "10K"])
+    assert (box.stdout, box.status) == ("10240\n", 4), box
+    box = exec_box("dd", "if=/dev/zero", "of=/tmp/x", "bs=1k", "count=64",
+                   options=["--file-size", "10K"])
+    assert (box.record["verdict"], box.record["signal"]) == ("signal", 25), box
+    assert "file_size limit of 10KiB" in box.record["reason"]
+    assert limit(box, "file_size") == {"value": 10240, "enforced_by": "rlimit", "hit": True}
+
+
+# --- limits that end the run where the policy says so -------------------------------------
+
+
+@pytest.mark.parametrize("options, script, verdict, by", [
+    (["--output", "64K"], "yes", "output-limit", "output limit"),
+    (["--scratch", "1M"], "cat /dev/zero >/tmp/x; sleep 60", "scratch-limit", "scratch limit"),
+    (["--inodes", "16"], "cd /tmp; touch $(seq 200); sleep 60", "scratch-limit",
+     "scratch limit"),
+])
+def test_a_limit_may_end_the_run(exec_box, options, script, verdict, by):
+    box = exec_box("sh", "-c", script, options=[*options, "--kill-on", "output,scratch"])
+    assert (box.record["verdict"], box.status) == (verdict, 123), box
+    assert box.record["evidence"]["kill"]["by"] == by
+    assert f"autoexp exec: {verdict}: " in box.stderr
+
+
+@pytest.mark.parametrize("options, script, verdict", [
+    (["--output", "4K"], "head -c 4097 /dev/zero", "output-limit"),
+    (["--scratch", "1M"], "cat /dev/zero >/tmp/x; exit 0", "scratch-limit"),
+    (["--cpu-time", "100ms"], "while [ $(ps -o cputimes= $$) -lt 1 ]; do :; done", "cpu-limit"),
+])
+def test_reached_at_the_very_end_is_reached(exec_box, options, script, verdict):
+    """The command ends by itself before anybody kills it: the verdict is the same."""
+    box = exec_box("sh", "-c", script, options=[*options, "--kill-on", "output,scratch"])
+    assert box.record["verdict"] == verdict, box
+
+
+@pytest.mark.parametrize("text", ["wall", "output;scratch", "output,,scratch", "scratches"])
+def test_only_output_and_scratch_can_end_a_run(text):
+    done = subprocess.run([AUTOEXP, "exec", "--kill-on", text, "--", "true"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "accepted are output and scratch" in done.stderr
+
+
 @hard_only
 def test_scratch_counts_as_memory(exec_box):
     box = exec_box(payload("fill"), "bytes", "/tmp",
@@ -284,7 +346,7 @@ def test_limits_that_were_not_given_hold_too(exec_box):
     limits = box.record["limits"]
     assert {name: entry["value"] for name, entry in limits.items()} == {
         "wall": 600 * 10**6, "memory": 2 << 30, "pids": 256, "scratch": 512 * MIB,
-        "out": 1 << 30, "output": 16 * MIB}
+        "inodes": 512 * MIB // 4096, "out": 1 << 30, "output": 16 * MIB}
     assert all(not entry["hit"] for entry in limits.values())
     assert limits["memory"]["enforced_by"] == ("cgroup2" if HARD else "watchdog")
     assert box.record["enforcement"] == ("cgroup2" if HARD else "soft")

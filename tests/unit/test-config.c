@@ -110,7 +110,7 @@ static const char full[] =
 	"  max_wall_clock_hours: 0.5\n"
 	"limits: {wall: 5m, cpu_time: 20m, cpus: 1.5, memory: 8GiB, pids: 64, scratch: "
 	"2GiB,\n"
-	"         out: 1M, output: 16MiB, gpus: []}\n"
+	"         out: 1M, inodes: 99, file_size: 1G, output: 16MiB, gpus: []}\n"
 	"proposer:\n"
 	"  kind: builtin\n"
 	"  seed: 42\n"

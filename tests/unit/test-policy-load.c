@@ -97,6 +97,7 @@ static void keys_override_one_by_one(void **state attr_unused)
 				   "limits: {wall: 90s, cpus: 1.5}\n"
 				   "system: [/usr, /nix/store]\n"
 				   "network: host\n"
+				   "kill_on: [scratch, output]\n"
 				   "target: overlay\n",
 				   &p, NULL),
 			 0);
@@ -107,6 +108,7 @@ static void keys_override_one_by_one(void **state attr_unused)
 	assert_int_equal(strv_len(p->system), 2);
 	assert_string_equal(p->system[1], "/nix/store");
 	assert_int_equal(p->network, SBX_NETWORK_HOST);
+	assert_int_equal(p->kill_on, 1U << SBX_LIMIT_OUTPUT | 1U << SBX_LIMIT_SCRATCH);
 	assert_int_equal(p->target, SBX_TARGET_OVERLAY);
 	policy_free(p);
 
@@ -153,7 +155,7 @@ static void what_is_wrong_is_named(void **state attr_unused)
 		{ "limit: {}", "1:1: unknown key 'limit'; did you mean 'limits'?" },
 		{ "soft: true",
 		  "1:1: unknown key 'soft'; accepted are description, limits, system, "
-		  "network or target" },
+		  "kill_on, network or target" },
 		{ "limits: {wall: 5}",
 		  "1:16: limits.wall: '5' is not a duration such as 500ms, "
 		  "90s, 10m or 2h" },
@@ -184,6 +186,9 @@ static void what_is_wrong_is_named(void **state attr_unused)
 		{ "system: [/usr/..]",
 		  "1:10: system[0]: '/usr/..' ends in '/' or '.'; accepted is a "
 		  "list of absolute directories such as /usr" },
+		{ "kill_on: [output, wall]",
+		  "1:19: kill_on[1]: 'wall' ends no run; accepted is a list of output "
+		  "and scratch" },
 		{ "network: all", "1:10: network: 'all'; accepted is none or host" },
 		{ "network: {allowlist: [a]}",
 		  "1:10: network: this version of autoexp does not have an allowlist of "

@@ -30,6 +30,11 @@
 #define CPU \
 	.limits[SBX_LIMIT_CPU_TIME] = { .value = 5000000, .layer = SBX_LAYER_SUPERVISOR }
 
+#define KILL_ON .kill_on = 1U << SBX_LIMIT_OUTPUT | 1U << SBX_LIMIT_SCRATCH
+#define OUTPUT \
+	.limits[SBX_LIMIT_OUTPUT] = { .value = 4096, .layer = SBX_LAYER_SUPERVISOR }
+#define SCRATCH_FULL .limits[SBX_LIMIT_SCRATCH] = { .value = 1 << 20, .hit = true }
+
 struct outcome {
 	struct sbx_result result;
 	enum sbx_verdict verdict;
@@ -93,6 +98,71 @@ static const struct outcome outcomes[] = {
 	  SBX_TIMEOUT,
 	  124,
 	  "wall" },
+	{ { .exit_code = -1,
+	    .signal = SIGKILL,
+	    MEMORY,
+	    CPU,
+	    .killed = KILL_CPU_TIME,
+	    .stats = { .oom = 1, .oom_kill = 3 } },
+	  SBX_OOM,
+	  137,
+	  "3 process" },
+	{ { .exit_code = -1, WALL, CPU, .killed = KILL_WALL, .cpu_us = 6000000 },
+	  SBX_TIMEOUT,
+	  124,
+	  "wall" },
+	{ { .exit_code = -1,
+	    WALL,
+	    KILL_ON,
+	    OUTPUT,
+	    .killed = KILL_WALL,
+	    .output_bytes = 5000 },
+	  SBX_TIMEOUT,
+	  124,
+	  "wall" },
+	{ { .exit_code = -1, KILL_ON, OUTPUT, SCRATCH_FULL, .output_bytes = 5000 },
+	  SBX_OUTPUT_LIMIT,
+	  123,
+	  "4KiB" },
+	/* Reached in the last millisecond: by the command's own end or by our kill, no matter. */
+	{ { .exit_code = 0, CPU, .cpu_us = 5000000 }, SBX_CPU_LIMIT, 124, "5s" },
+	{ { .exit_code = 0, CPU, .cpu_us = 4999999 }, SBX_OK, 0, "status 0" },
+	{ { .exit_code = 0, KILL_ON, OUTPUT, .output_bytes = 4097 },
+	  SBX_OUTPUT_LIMIT,
+	  123,
+	  "4KiB" },
+	{ { .exit_code = 0, KILL_ON, OUTPUT, .output_bytes = 4096 },
+	  SBX_OK,
+	  0,
+	  "status 0" },
+	{ { .exit_code = 1, KILL_ON, SCRATCH_FULL },
+	  SBX_SCRATCH_LIMIT,
+	  123,
+	  "scratch limit of 1MiB" },
+	{ { .exit_code = -1, .signal = SIGSYS, KILL_ON, SCRATCH_FULL },
+	  SBX_SCRATCH_LIMIT,
+	  123,
+	  "scratch" },
+	{ { .exit_code = -1, .signal = SIGSYS, PIDS, .killed = KILL_PIDS },
+	  SBX_PIDS_LIMIT,
+	  123,
+	  "64" },
+	/* Without the policy's word the same ends nothing, but may explain an end. */
+	{ { .exit_code = 1, SCRATCH_FULL },
+	  SBX_EXIT,
+	  1,
+	  "status 1; reached on the way: scratch limit of 1MiB" },
+	{ { .exit_code = 0, OUTPUT, .output_bytes = 5000 }, SBX_OK, 0, "status 0" },
+	{ { .exit_code = 1, PIDS, .stats.pids_max = 3 },
+	  SBX_EXIT,
+	  1,
+	  "pids limit of 64" },
+	{ { .exit_code = -1,
+	    .signal = SIGXFSZ,
+	    .limits[SBX_LIMIT_FILE_SIZE] = { .value = 1024 } },
+	  SBX_SIGNAL,
+	  128 + SIGXFSZ,
+	  "file_size limit of 1KiB" },
 	/* A refused fork alone ends nothing. */
 	{ { .exit_code = 0, PIDS, .stats.pids_max = 9 }, SBX_OK, 0, "status 0" },
 };
@@ -123,7 +193,7 @@ static void hits_are_marked_where_they_were(void **state)
 		.limits[SBX_LIMIT_CPUS] = { .value = 500 },
 		.limits[SBX_LIMIT_OUTPUT] = { .value = 4096 },
 		.stats = { .pids_max = 1, .throttled = 3 },
-		.output_dropped_bytes = 7,
+		.output_bytes = 4097,
 	};
 
 	(void)state;
