@@ -171,6 +171,8 @@ static int prepare(struct box *b, struct sbx_err *err)
 					  : "/";
 	b->args.file_size = b->policy->limits[SBX_LIMIT_FILE_SIZE];
 	b->result->kill_on = b->policy->kill_on;
+	b->args.filter = filter_default;
+	b->args.filter.counted = NULL; /* nobody listens */
 	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
 
 	r = make_env(b, err);

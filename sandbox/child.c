@@ -215,6 +215,8 @@ static void explain_exec(const struct child_args *args, struct child_msg *msg, i
 static attr_noreturn void command_main(const struct child_args *args,
 				       struct child_msg *msg, volatile bool *at_exec)
 {
+	int listener_fd;
+
 	if (setsid() < 0 || dup2(args->stdio[0], 0) < 0 || dup2(args->stdio[1], 1) < 0 ||
 	    dup2(args->stdio[2], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot prepare the command");
@@ -223,7 +225,7 @@ static attr_noreturn void command_main(const struct child_args *args,
 			      args->cwd);
 	else if (set_limits(args, &msg->err) == 0 &&
 		 landlock_enter(args->plan, &msg->landlock_abi, &msg->err) == 0 &&
-		 filter_enter(&msg->err) == 0) {
+		 filter_enter(&args->filter, &listener_fd, &msg->err) == 0) {
 		default_signals();
 		*at_exec = true;
 		explain_exec(args, msg, exec_in_path(args));

@@ -12,6 +12,7 @@
  * the parent is gone.
  */
 
+#include "filter.h"
 #include "plan.h"
 
 enum child_msg_type {
@@ -48,6 +49,7 @@ struct child_args {
 	char *const *env;
 	const char *path; /* the PATH of the box, to find argv[0] in */
 	const char *cwd;
+	struct filter filter;
 	bool own_network;
 	unsigned affinity_cpus; /* 0 = leave alone */
 	uint64_t nproc;         /* RLIMIT_NPROC of the command, 0 = leave alone */

@@ -16,6 +16,7 @@ int policy_new(struct sbx_policy **ret)
 
 	if (p) {
 		limits_default(p->limits);
+		p->count_denials = true;
 		p->name = strdup("default");
 		r = p->name ? 0 : -ENOMEM;
 	}

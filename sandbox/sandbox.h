@@ -82,6 +82,7 @@ struct sbx_policy {
 	enum sbx_target_mode target;
 	/* Limits that end the run, a set of 1 << enum sbx_limit: of output and scratch only. */
 	unsigned kill_on;
+	bool count_denials; /* count refused system calls, by name */
 	bool soft; /* accept a watchdog where this host cannot enforce a limit */
 };
 

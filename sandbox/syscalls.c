@@ -9,6 +9,9 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+
 #include "base/macro.h"
 
 /* clang-format off: the lists read better filled. */
@@ -478,89 +481,50 @@ const char *const syscalls_denied[] = {
 	NULL,
 };
 
-#define NAMESPACE(flag)                                   \
-	{                                                 \
-		"clone", EPERM,                           \
-		{                                         \
-			{                                 \
-				ARG_MASKED, 0, flag, flag \
-			}                                 \
-		}                                         \
-	}
-#define NO_FAMILY(n)                            \
-	{                                       \
-		"socket", EAFNOSUPPORT,         \
-		{                               \
-			{                       \
-				ARG_EQ, 0, n, 0 \
-			}                       \
-		}                               \
-	}
-#define OWN_ONLY(call, arg)                       \
-	{                                         \
-		call, EPERM,                      \
-		{                                 \
-			{                         \
-				ARG_NE, arg, 0, 0 \
-			}                         \
-		}                                 \
-	}
-/* The kernel reads 32 bits of these arguments: compare no more, or high bits slip past. */
-#define LOW32(i, v)                          \
-	{                                    \
-		ARG_MASKED, i, v, 0xffffffff \
-	}
+#define REFUSE(error) (SECCOMP_RET_ERRNO | (error))
 
-#define PERSONA(bit)                                                   \
-	{                                                              \
-		"personality", EPERM,                                  \
-		{                                                      \
-			{                                              \
-				ARG_MASKED, 0, bit, (bit) | 0x80000000 \
-			}                                              \
-		}                                                      \
-	}
+/* The kernel reads 32 bits of these arguments: compare no more, or high bits slip past. */
+#define LOW32(i, v)     { ARG_MASKED, i, v, 0xffffffff }
+#define LOW32_NOT(i, v) { ARG_MASKED_NE, i, v, 0xffffffff }
+#define ANY_BIT(i, bits) { ARG_MASKED_NE, i, 0, bits }
+
+/* Address families from @first to @last. */
+#define NO_FAMILIES(first, last) \
+	{ "socket", REFUSE(EAFNOSUPPORT), { { ARG_GE, 0, first }, { ARG_LE, 0, last } } }
+#define OWN_ONLY(call, arg) { call, REFUSE(EPERM), { LOW32_NOT(arg, 0) } }
+
+#define CLONE_NAMESPACES                                                               \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET)
+#define WEAK_PERSONALITY \
+	(ADDR_NO_RANDOMIZE | MMAP_PAGE_ZERO | READ_IMPLIES_EXEC | ADDR_COMPAT_LAYOUT)
+/* personality() with this only asks. */
+#define PERSONALITY_QUERY 0xffffffff
 
 const struct syscall_rule syscall_rules[] = {
-	NAMESPACE(CLONE_NEWNS),
-	NAMESPACE(CLONE_NEWCGROUP),
-	NAMESPACE(CLONE_NEWUTS),
-	NAMESPACE(CLONE_NEWIPC),
-	NAMESPACE(CLONE_NEWUSER),
-	NAMESPACE(CLONE_NEWPID),
-	NAMESPACE(CLONE_NEWNET),
+	{ "clone", REFUSE(EPERM), { ANY_BIT(0, CLONE_NAMESPACES) } },
 
 	/* Typing into somebody else's terminal: TIOCSTI, TIOCLINUX (CVE-2017-5226, -2019-10063). */
-	{ "ioctl", EPERM, { LOW32(1, 0x5412) } },
-	{ "ioctl", EPERM, { LOW32(1, 0x541c) } },
+	{ "ioctl", REFUSE(EPERM), { LOW32(1, 0x5412) } },
+	{ "ioctl", REFUSE(EPERM), { LOW32(1, 0x541c) } },
 
 	/* Families left: unix, inet, inet6, and of netlink the routing one (getifaddrs). */
-	NO_FAMILY(0),
-	NO_FAMILY(3),
-	NO_FAMILY(4),
-	NO_FAMILY(5),
-	NO_FAMILY(6),
-	NO_FAMILY(7),
-	NO_FAMILY(8),
-	NO_FAMILY(9),
-	NO_FAMILY(11),
-	NO_FAMILY(12),
-	NO_FAMILY(13),
-	NO_FAMILY(14),
-	NO_FAMILY(15),
-	{ "socket", EAFNOSUPPORT, { { ARG_GT, 0, AF_NETLINK, 0 } } },
-	{ "socket", EAFNOSUPPORT, { { ARG_EQ, 0, AF_NETLINK, 0 }, { ARG_NE, 2, 0, 0 } } },
-	{ "socketpair", EAFNOSUPPORT, { { ARG_NE, 0, AF_UNIX, 0 } } },
+	{ "socket", REFUSE(EAFNOSUPPORT), { LOW32(0, AF_UNSPEC) } },
+	NO_FAMILIES(AF_INET + 1, AF_INET6 - 1),
+	NO_FAMILIES(AF_INET6 + 1, AF_NETLINK - 1),
+	{ "socket", REFUSE(EAFNOSUPPORT), { { ARG_GT, 0, AF_NETLINK } } },
+	{ "socket", REFUSE(EAFNOSUPPORT), { LOW32(0, AF_NETLINK), LOW32_NOT(2, NETLINK_ROUTE) } },
+	{ "socketpair", REFUSE(EAFNOSUPPORT), { LOW32_NOT(0, AF_UNIX) } },
 
 	/* Huge pages of the host's pool are in no memory limit. */
-	{ "mmap", ENOMEM, { { ARG_MASKED, 3, MAP_HUGETLB, MAP_HUGETLB } } },
-	{ "mmap2", ENOMEM, { { ARG_MASKED, 3, MAP_HUGETLB, MAP_HUGETLB } } },
-	{ "memfd_create", ENOMEM, { { ARG_MASKED, 1, MFD_HUGETLB, MFD_HUGETLB } } },
-	{ "shmget", ENOMEM, { { ARG_MASKED, 2, SHM_HUGETLB, SHM_HUGETLB } } },
+	{ "mmap", REFUSE(ENOMEM), { ANY_BIT(3, MAP_HUGETLB) } },
+	{ "mmap2", REFUSE(ENOMEM), { ANY_BIT(3, MAP_HUGETLB) } },
+	{ "memfd_create", REFUSE(ENOMEM), { ANY_BIT(1, MFD_HUGETLB) } },
+	{ "shmget", REFUSE(ENOMEM), { ANY_BIT(2, SHM_HUGETLB) } },
 
 	/* A core limit of 1 keeps core_pattern's helper from running as host root. */
-	{ "setrlimit", EPERM, { LOW32(0, RLIMIT_CORE) } },
-	{ "prlimit64", EPERM, { LOW32(1, RLIMIT_CORE), { ARG_NE, 2, 0, 0 } } },
+	{ "setrlimit", REFUSE(EPERM), { LOW32(0, RLIMIT_CORE) } },
+	{ "prlimit64", REFUSE(EPERM), { LOW32(1, RLIMIT_CORE), { ARG_NE, 2, 0 } } },
 
 	/* Limits and scheduling of oneself only: process 1 must not be starved or ended. */
 	OWN_ONLY("prlimit64", 0),
@@ -569,17 +533,14 @@ const struct syscall_rule syscall_rules[] = {
 	OWN_ONLY("sched_setparam", 0),
 	OWN_ONLY("sched_setscheduler", 0),
 	OWN_ONLY("setpriority", 1),
-	{ "setpriority", EPERM, { LOW32(0, PRIO_USER) } }, /* "mine" are all of the box */
 	OWN_ONLY("ioprio_set", 1),
 	/* "All of my user", with 0 for who, would include process 1. */
-	{ "setpriority", EPERM, { LOW32(0, PRIO_USER) } },
-	{ "ioprio_set", EPERM, { LOW32(0, 3) } },
+	{ "setpriority", REFUSE(EPERM), { LOW32(0, PRIO_USER) } },
+	{ "ioprio_set", REFUSE(EPERM), { LOW32(0, 3) } },
 
-	/* Weaker address spaces. Asking with -1 has the top bit set and passes. */
-	PERSONA(ADDR_NO_RANDOMIZE),
-	PERSONA(MMAP_PAGE_ZERO),
-	PERSONA(READ_IMPLIES_EXEC),
-	PERSONA(ADDR_COMPAT_LAYOUT),
+	/* Weaker address spaces. Nothing but the question itself may have these bits. */
+	{ "personality", REFUSE(EPERM),
+	  { ANY_BIT(0, WEAK_PERSONALITY), LOW32_NOT(0, PERSONALITY_QUERY) } },
 };
 
 const size_t n_syscall_rules = ARRAY_SIZE(syscall_rules);

@@ -18,9 +18,19 @@ extern const char *const syscalls_allowed[];
 /* Known and refused with EPERM; grouped by why. */
 extern const char *const syscalls_denied[];
 
-enum arg_op { ARG_END, ARG_EQ, ARG_NE, ARG_GT, ARG_MASKED };
+enum arg_op {
+	ARG_END,
+	ARG_EQ,
+	ARG_NE,
+	ARG_LT,
+	ARG_LE,
+	ARG_GE,
+	ARG_GT,
+	ARG_MASKED,    /* (argument & mask) == value */
+	ARG_MASKED_NE, /* (argument & mask) != value */
+};
 
-/* One condition on an argument. ARG_MASKED: (argument & mask) == value. */
+/* One condition on an argument, compared as an unsigned number of 64 bits. */
 struct arg_rule {
 	enum arg_op op;
 	unsigned index;
@@ -28,12 +38,15 @@ struct arg_rule {
 	uint64_t mask;
 };
 
-/* Refuse @name with @error when all of @args hold; the call itself is allowed. */
+#define SYSCALL_ARGS 6
+
+/* Give @answer (SECCOMP_RET_…) to @name where all of @args hold; the first ARG_END ends. */
 struct syscall_rule {
 	const char *name;
-	int error;
-	struct arg_rule args[2];
+	uint32_t answer;
+	struct arg_rule args[SYSCALL_ARGS];
 };
 
+/* Refusals above which nothing can be allowed; the calls themselves are. */
 extern const struct syscall_rule syscall_rules[];
 extern const size_t n_syscall_rules;
