@@ -55,29 +55,39 @@ int mount_clone(int dir_fd, const char *path, bool recursive)
 	return fd < 0 ? -errno : fd;
 }
 
-static int set_attr(int fd, unsigned flags, uint64_t attr, int userns_fd)
+static int set_attr(int fd, unsigned flags, const struct mount_attr *attr)
 {
-	struct mount_attr a = {
-		.attr_set = attr,
-		.userns_fd = userns_fd < 0 ? 0 : (uint64_t)userns_fd,
-	};
-
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, &a, sizeof(a)) < 0)
+	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | flags, attr,
+		    sizeof(*attr)) < 0)
 		return -errno;
 	return 0;
 }
 
+/*
+ * Private as well: a copy belongs to the peer group of what it was copied from. What is mounted
+ * on the copy of a shared mount would be mounted on the host, and what the host mounts later
+ * would come into the box, writable and with its devices.
+ */
 int mount_restrict(int mount_fd, bool device)
 {
-	return set_attr(mount_fd, device ? 0 : AT_RECURSIVE,
-			device ? MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC
-			       : MOUNT_ATTR_RDONLY | NO_SUID_DEV,
-			-EBADF);
+	const struct mount_attr attr = {
+		.attr_set =
+			MOUNT_ATTR_RDONLY |
+			(device ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC : NO_SUID_DEV),
+		.propagation = MS_PRIVATE,
+	};
+
+	return set_attr(mount_fd, device ? 0 : AT_RECURSIVE, &attr);
 }
 
 int mount_set_idmap(int mount_fd, int userns_fd)
 {
-	return set_attr(mount_fd, 0, MOUNT_ATTR_IDMAP, userns_fd);
+	const struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_IDMAP,
+		.userns_fd = (uint64_t)userns_fd,
+	};
+
+	return set_attr(mount_fd, 0, &attr);
 }
 
 static int attach(int mount_fd, const char *dest)
@@ -372,10 +382,11 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	int r;
 
 	if (overlay && name == op->dest + 1)
-		return sbx_err_set(err, -EINVAL, "mount",
-				   "target %s: the root directory cannot be an overlay; use "
-				   "the target mode 'bind'",
-				   op->dest);
+		return sbx_err_set(
+			err, -EINVAL, "mount",
+			"target %s: the root directory cannot be an overlay; use "
+			"the target mode 'bind'",
+			op->dest);
 
 	snprintf(copy, sizeof(copy), SCRATCH "/target/%s", name);
 	snprintf(dir, sizeof(dir), "%.*s", (int)(name - op->dest - 1), op->dest);

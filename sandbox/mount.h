@@ -14,7 +14,7 @@
 /* A detached copy of the mount at @path. Return: descriptor; negative errno */
 int mount_clone(int dir_fd, const char *path, bool recursive);
 
-/* Read-only, nosuid and, except for single device nodes, nodev; the whole tree. */
+/* Read-only, nosuid and, except for single device nodes, nodev; private; the whole tree. */
 int mount_restrict(int mount_fd, bool device);
 
 /* Show files of the ids in @userns_fd as those of the box's user. */
