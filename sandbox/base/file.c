@@ -101,23 +101,36 @@ int file_sync_parent(int dir_fd, const char *path)
 }
 
 static int write_synced(int dir_fd, const char *path, const void *data, size_t n,
-			mode_t mode)
+			mode_t mode, const struct stat *owner)
 {
 	cleanup_close int fd = -EBADF;
 	int r;
 
-	if (unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT)
-		return -errno;
 	fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		    0600);
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, data, n);
+	if (r == 0 && owner && fchown(fd, owner->st_uid, owner->st_gid) < 0)
+		r = -errno;
+	/* Last, for a change of owner clears bits. */
+	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		r = -errno;
 	if (r < 0)
-		return r;
-	if (fchmod(fd, mode) < 0)
-		return -errno;
-	return fsync(fd) < 0 ? -errno : 0;
+		unlinkat(dir_fd, path, 0);
+	return r;
+}
+
+/* The written @tmp becomes @path. */
+static int put_in_place(int dir_fd, const char *tmp, const char *path)
+{
+	int r;
+
+	if (renameat(dir_fd, tmp, dir_fd, path) == 0)
+		return file_sync_parent(dir_fd, path);
+	r = -errno;
+	unlinkat(dir_fd, tmp, 0);
+	return r;
 }
 
 int file_replace(int dir_fd, const char *path, const void *data, size_t n, mode_t mode)
@@ -127,14 +140,29 @@ int file_replace(int dir_fd, const char *path, const void *data, size_t n, mode_
 
 	if (!tmp)
 		return -ENOMEM;
-	r = write_synced(dir_fd, tmp, data, n, mode);
-	if (r == 0 && renameat(dir_fd, tmp, dir_fd, path) < 0)
-		r = -errno;
-	if (r < 0) {
-		unlinkat(dir_fd, tmp, 0);
-		return r;
+	/* Of a replacement that was killed. */
+	if (unlinkat(dir_fd, tmp, 0) < 0 && errno != ENOENT)
+		return -errno;
+	r = write_synced(dir_fd, tmp, data, n, mode, NULL);
+	return r < 0 ? r : put_in_place(dir_fd, tmp, path);
+}
+
+int file_replace_theirs(int dir_fd, const char *path, const void *data, size_t n,
+			const struct stat *like)
+{
+	int r = -EEXIST;
+
+	for (unsigned i = 0; r == -EEXIST && i < 100; i++) {
+		cleanup_free char *tmp = str_printf("%s.tmp~%u", path, i);
+
+		if (!tmp)
+			return -ENOMEM;
+		r = write_synced(dir_fd, tmp, data, n, like->st_mode & 07777,
+				 geteuid() == 0 ? like : NULL);
+		if (r == 0)
+			return put_in_place(dir_fd, tmp, path);
 	}
-	return file_sync_parent(dir_fd, path);
+	return r;
 }
 
 int dir_make(int dir_fd, const char *path, mode_t mode)

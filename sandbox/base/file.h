@@ -7,6 +7,7 @@
  */
 
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -49,6 +50,15 @@ int file_write(int dir_fd, const char *path, const char *text);
  * @mode:    permission bits of the new file
  */
 int file_replace(int dir_fd, const char *path, const void *data, size_t n, mode_t mode);
+
+/**
+ * file_replace_theirs() - the same for a file of somebody else's folder
+ * @like:  the file that is replaced: its permissions and, as root, its owner are kept
+ *
+ * A neighbour that happens to be called "<path>.tmp~" is left alone; another name is taken.
+ */
+int file_replace_theirs(int dir_fd, const char *path, const void *data, size_t n,
+			const struct stat *like);
 
 /* fsync() the directory that holds @path. */
 int file_sync_parent(int dir_fd, const char *path);

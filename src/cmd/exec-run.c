@@ -70,15 +70,9 @@ static int write_back(int dir_fd, const char *path, const struct sbx_result *res
 			err, -errno, "target",
 			"%s vanished while the command ran; its new content is lost",
 			path);
-	r = file_replace(dir_fd, name, res->target_data, res->target_len,
-			 st.st_mode & 0777);
-	if (r < 0)
-		return sbx_err_errno(err, r, "target", "cannot write %s back", path);
-	if (geteuid() == 0 &&
-	    fchownat(dir_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return sbx_err_errno(err, -errno, "target",
-				     "cannot give %s back to its owner", path);
-	return 0;
+	st.st_mode &= 0777;
+	r = file_replace_theirs(dir_fd, name, res->target_data, res->target_len, &st);
+	return r < 0 ? sbx_err_errno(err, r, "target", "cannot write %s back", path) : 0;
 }
 
 /* A regular file is replaced whole; what else has this name (/dev/null) must stay what it is. */

@@ -82,8 +82,8 @@ static int sync_target(const struct session *s, struct sbx_err *err)
 	if (lstat(s->bench.target, &st) < 0 || !S_ISREG(st.st_mode))
 		return sbx_err_set(err, -EINVAL, "try",
 				   "%s is not a regular file any more", s->bench.target);
-	r = file_replace(AT_FDCWD, s->bench.target, buf_str(&s->incumbent),
-			 s->incumbent.len, st.st_mode & 07777);
+	r = file_replace_theirs(AT_FDCWD, s->bench.target, buf_str(&s->incumbent),
+				s->incumbent.len, &st);
 	return r < 0 ? sbx_err_errno(err, r, "try", "cannot write %s", s->bench.target)
 		     : 0;
 }

@@ -86,6 +86,29 @@ static void replacing_follows_no_link(void **state)
 	assert_int_equal(readlinkat(dir, "a", (char[8]){ 0 }, 8), -1);
 }
 
+/* In a folder of the user's own a neighbour may have any name, and the file any owner. */
+static void replacing_a_users_file_spares_its_neighbours(void **state)
+{
+	int dir = dir_of(state);
+	struct stat like = { 0 }, now;
+
+	assert_int_equal(file_replace(dir, "a", "old", 3, 0640), 0);
+	assert_int_equal(file_replace(dir, "a.tmp~", "mine", 4, 0600), 0);
+	assert_int_equal(file_replace(dir, "a.tmp~0", "mine too", 8, 0600), 0);
+	if (geteuid() == 0)
+		assert_int_equal(fchownat(dir, "a", 12345, 54321, 0), 0);
+	assert_int_equal(fstatat(dir, "a", &like, 0), 0);
+	assert_int_equal(file_replace_theirs(dir, "a", "new", 3, &like), 0);
+	assert_content(dir, "a", "new");
+	assert_content(dir, "a.tmp~", "mine");
+	assert_content(dir, "a.tmp~0", "mine too");
+	assert_int_equal(faccessat(dir, "a.tmp~1", F_OK, 0), -1);
+	assert_int_equal(fstatat(dir, "a", &now, 0), 0);
+	assert_int_equal(now.st_mode, like.st_mode);
+	assert_int_equal(now.st_uid, like.st_uid);
+	assert_int_equal(now.st_gid, like.st_gid);
+}
+
 static void a_failed_replacement_leaves_the_old_file_alone(void **state)
 {
 	int dir = dir_of(state);
@@ -242,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(replaced_files_are_new_files),
 		IN_PLACE(replacing_follows_no_link),
+		IN_PLACE(replacing_a_users_file_spares_its_neighbours),
 		IN_PLACE(a_failed_replacement_leaves_the_old_file_alone),
 		IN_PLACE(reading_is_bounded_and_never_blocks),
 		IN_PLACE(an_empty_file_is_an_empty_text),
