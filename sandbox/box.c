@@ -172,7 +172,8 @@ static int prepare(struct box *b, struct sbx_err *err)
 	b->args.file_size = b->policy->limits[SBX_LIMIT_FILE_SIZE];
 	b->result->kill_on = b->policy->kill_on;
 	b->args.filter = filter_default;
-	b->args.filter.counted = NULL; /* nobody listens */
+	if (!b->policy->count_denials)
+		b->args.filter.counted = NULL;
 	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
 
 	r = make_env(b, err);
@@ -197,6 +198,7 @@ static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 		.output = &b->output,
 		.result = b->result,
 		.signal_fd = signal_fd,
+		.notify = { .fd = -EBADF, .denied = &b->result->denied },
 		.handles = { .scratch = -EBADF, .out = -EBADF, .target = -EBADF },
 	};
 	int r, log;
@@ -205,11 +207,13 @@ static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 	log = output_finish(&b->output);
 	b->result->output_bytes = b->output.total;
 	b->result->output_dropped_bytes = b->output.dropped;
+	b->result->label = output_label(&b->output);
 	if (r == 0 && log < 0)
 		r = sbx_err_errno(err, log, "output", "cannot write the output log");
 	if (r == 0 && name && m.handles.target >= 0)
 		r = target_collect(m.handles.target, name, b->job->target_fd, b->result,
 				   err);
+	notify_done(&m.notify);
 	fd_close(m.handles.scratch);
 	fd_close(m.handles.out);
 	fd_close(m.handles.target);
@@ -346,6 +350,7 @@ void sbx_result_free(struct sbx_result *r)
 {
 	if (!r)
 		return;
+	denied_done(&r->denied);
 	free(r->target_data);
 	free(r);
 }

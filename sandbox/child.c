@@ -208,6 +208,12 @@ static void explain_exec(const struct child_args *args, struct child_msg *msg, i
 		sbx_err_errno(&msg->err, r, "exec", "%s", args->argv[0]);
 }
 
+static void send_listener(int status_fd, struct child_msg msg, int listener_fd)
+{
+	msg.type = CHILD_LISTENER;
+	send_msg(status_fd, &msg, &listener_fd, 1);
+}
+
 /*
  * The command's side of vfork: it shares our memory until exec, so a failure is simply left in
  * @msg. @at_exec tells a death before exec from one of the command's own.
@@ -217,6 +223,7 @@ static attr_noreturn void command_main(const struct child_args *args,
 {
 	int listener_fd;
 
+	default_signals();
 	if (setsid() < 0 || dup2(args->stdio[0], 0) < 0 || dup2(args->stdio[1], 1) < 0 ||
 	    dup2(args->stdio[2], 2) < 0 || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		sbx_err_errno(&msg->err, -errno, "child", "cannot prepare the command");
@@ -226,7 +233,9 @@ static attr_noreturn void command_main(const struct child_args *args,
 	else if (set_limits(args, &msg->err) == 0 &&
 		 landlock_enter(args->plan, &msg->landlock_abi, &msg->err) == 0 &&
 		 filter_enter(&args->filter, &listener_fd, &msg->err) == 0) {
-		default_signals();
+		/* Goes away with exec; the parent has it by then. */
+		if (listener_fd >= 0)
+			send_listener(args->status_fd, *msg, listener_fd);
 		*at_exec = true;
 		explain_exec(args, msg, exec_in_path(args));
 	}

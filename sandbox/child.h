@@ -16,9 +16,10 @@
 #include "plan.h"
 
 enum child_msg_type {
-	CHILD_ERROR,   /* set-up failed; nothing untrusted has run */
-	CHILD_STARTED, /* the command was executed; carries struct mount_handles */
-	CHILD_ENDED,   /* the command ended with wait_status */
+	CHILD_ERROR,    /* set-up failed; nothing untrusted has run */
+	CHILD_LISTENER, /* carries the descriptor on which refused calls are counted */
+	CHILD_STARTED,  /* the command was executed; carries struct mount_handles */
+	CHILD_ENDED,    /* the command ended with wait_status */
 };
 
 enum child_step {

@@ -29,7 +29,15 @@
 /* How long a reader may still take what the dead command has printed. */
 #define READER_TIMEOUT_US (10 * USEC_PER_SEC)
 
-enum { FD_STATUS, FD_PIDFD, FD_SIGNAL, FD_LIFELINE, FD_OUTPUT, FD_MAX = FD_OUTPUT + 2 };
+enum {
+	FD_STATUS,
+	FD_PIDFD,
+	FD_SIGNAL,
+	FD_LIFELINE,
+	FD_NOTIFY,
+	FD_OUTPUT,
+	FD_MAX = FD_OUTPUT + 2
+};
 
 struct state {
 	struct monitor *m;
@@ -66,17 +74,19 @@ static void kill_box(struct state *s, enum kill_cause cause, uint64_t now)
 	cgroup_kill(s->m->cg);
 }
 
-static void take_fds(struct monitor *m, struct msghdr *hdr)
+static void take_fds(struct monitor *m, enum child_msg_type type, struct msghdr *hdr)
 {
-	int *into[CHILD_FDS_MAX] = { &m->handles.scratch, &m->handles.out,
-				     &m->handles.target };
+	int *handles[CHILD_FDS_MAX] = { &m->handles.scratch, &m->handles.out,
+					&m->handles.target };
+	int *listener[CHILD_FDS_MAX] = { &m->notify.fd };
+	int **into = type == CHILD_LISTENER ? listener : handles;
 	struct cmsghdr *c = CMSG_FIRSTHDR(hdr);
 	size_t n;
 
 	if (!c || c->cmsg_type != SCM_RIGHTS)
 		return;
 	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	for (size_t i = 0; i < MIN(n, ARRAY_SIZE(into)); i++)
+	for (size_t i = 0; i < MIN(n, CHILD_FDS_MAX) && into[i]; i++)
 		memcpy(into[i], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 }
 
@@ -96,8 +106,8 @@ static ssize_t receive(struct state *s, struct child_msg *msg)
 	ssize_t n;
 
 	n = recvmsg(s->m->box->status_fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n > 0)
-		take_fds(s->m, &hdr);
+	if (n == sizeof(*msg))
+		take_fds(s->m, msg->type, &hdr);
 	return n;
 }
 
@@ -111,6 +121,8 @@ static void on_message(struct state *s)
 		memcpy(r->step_us, msg.step_us, sizeof(r->step_us));
 		r->landlock_abi = msg.landlock_abi;
 		switch (msg.type) {
+		case CHILD_LISTENER:
+			break;
 		case CHILD_STARTED:
 			s->started_us = now_us();
 			s->next_sample_us = s->started_us;
@@ -281,6 +293,8 @@ static uint64_t next_moment(const struct state *s)
 		at = s->started_us + wall;
 	if (needs_samples(s))
 		at = MIN(at, s->next_sample_us);
+	if (s->m->notify.not_before_us > now_us())
+		at = MIN(at, s->m->notify.not_before_us);
 	return MIN(at, s->next_progress_us);
 }
 
@@ -302,6 +316,9 @@ static void wait_turn(struct state *s, uint64_t until)
 		[FD_LIFELINE] = { .fd = s->killed_us || s->dead ? -1
 								: m->job->lifeline_fd,
 				  .events = POLLIN },
+		[FD_NOTIFY] = { .fd = m->notify.not_before_us > now_us() ? -1
+									 : m->notify.fd,
+				.events = POLLIN },
 	};
 	size_t n = FD_OUTPUT + output_poll(m->output, fds + FD_OUTPUT);
 	uint64_t now = now_us();
@@ -322,6 +339,9 @@ static void wait_turn(struct state *s, uint64_t until)
 		kill_box(s, KILL_OUTPUT, now_us());
 	if (fds[FD_PIDFD].revents)
 		on_death(s);
+	/* Last, for a flood of refused calls must delay nothing else. */
+	if (fds[FD_NOTIFY].revents)
+		notify_answer(&m->notify, now_us());
 }
 
 /* Everything the dead command has printed is in its pipes: hand it on. */

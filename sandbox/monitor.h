@@ -6,6 +6,7 @@
  */
 
 #include "mount.h"
+#include "notify.h"
 #include "output.h"
 #include "result.h"
 #include "spawn.h"
@@ -17,12 +18,13 @@ struct monitor {
 	struct output *output;
 	struct sbx_result *result; /* limits with their layers are filled in already */
 	int signal_fd;             /* SIGINT, SIGTERM, SIGHUP */
+	struct notify notify;      /* the same, and what it counts */
 	struct mount_handles handles; /* received from the box; -EBADF until then */
 };
 
 /**
  * monitor_run() - from the start of process 1 to the last process being gone
- * @m:    everything borrowed; the handles are set here and owned by the caller
+ * @m:    everything borrowed; handles and notify are set here and owned by the caller
  * @err:  the child's own account where it could not be set up
  *
  * Fills the result but for its verdict, which verdict_decide() draws from it. Return: 0, or

@@ -144,6 +144,7 @@ static void receive(struct output *o, struct stream *s)
 		s->from = fd_close(s->from);
 		return;
 	}
+	label_feed(&s->label, s->pending, (size_t)n);
 	s->pending_at = 0;
 	s->pending_len = forwarded(o, s, (size_t)n);
 	if (o->log_fd >= 0)
@@ -254,6 +255,12 @@ int output_finish(struct output *o)
 	if (r == 0)
 		r = fd_write_all(o->log_fd, o->tail, o->tail_at);
 	return o->log_error ? o->log_error : r;
+}
+
+const char *output_label(const struct output *o)
+{
+	return o->streams[0].label.found ? o->streams[0].label.found
+					 : o->streams[1].label.found;
 }
 
 void output_done(struct output *o)

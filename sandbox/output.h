@@ -7,6 +7,7 @@
  */
 
 #include "base/err.h"
+#include "label.h"
 
 /* One stream on its way from the box to whoever reads it. */
 struct stream {
@@ -15,6 +16,7 @@ struct stream {
 	bool to_is_ours; /* opened by us, non-blocking */
 	char *pending;   /* read but not yet written */
 	size_t pending_at, pending_len;
+	struct label label;
 };
 
 struct output {
@@ -56,5 +58,8 @@ void output_abandon(struct output *o);
 
 /* Write the log's tail behind its head. Return: 0; negative errno of any log write */
 int output_finish(struct output *o);
+
+/* A framework's own word for out of memory that was printed, or NULL. */
+const char *output_label(const struct output *o);
 
 void output_done(struct output *o);

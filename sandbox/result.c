@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "base/table.h"
+#include "filter-make.h"
 #include "limit.h"
 
 static const char *const verdict_names[] = {
@@ -116,6 +117,35 @@ static const char *enforcement(const struct sbx_result *r)
 	return r->soft ? "soft" : "cgroup2";
 }
 
+/* What a process calls itself is the candidate's word. */
+static json_t *names_json(const struct denied_call *c)
+{
+	json_t *names = json_array();
+	char printable[4 * DENIED_BY_SIZE];
+
+	for (size_t i = 0; i < DENIED_BY_MAX && c->by[i][0]; i++)
+		json_array_append_new(
+			names,
+			json_string(escape_str(printable, sizeof(printable), c->by[i])));
+	return names;
+}
+
+static json_t *denied_json(const struct denied *d)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct denied_call *c = &d->calls[i];
+		cleanup_free char *name = syscall_name(c->nr);
+
+		json_object_set_new(all, name ? name : "unknown",
+				    json_pack("{s:o, s:b, s:o}", "count",
+					      number(c->count), "throttled",
+					      (int)c->throttled, "by", names_json(c)));
+	}
+	return all;
+}
+
 /* JSON is UTF-8, but a command's name in a reason may be any bytes. */
 static json_t *text_json(const char *text)
 {
@@ -131,19 +161,21 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 	uname(&host);
 	return json_pack(
 		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
-		" s:o, s:i, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
-		"schema", 1, "verdict", verdict_text(r->verdict), "reason", text_json(r->reason),
-		"exit_code", r->exit_code < 0 ? json_null() : json_integer(r->exit_code),
-		"signal", r->signal ? json_integer(r->signal) : json_null(), "wall_us",
+		" s:o, s:i, s:o, s:s?, s:n, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
+		"schema", 1, "verdict", verdict_text(r->verdict), "reason",
+		text_json(r->reason), "exit_code",
+		r->exit_code < 0 ? json_null() : json_integer(r->exit_code), "signal",
+		r->signal ? json_integer(r->signal) : json_null(), "wall_us",
 		number(r->wall_us), "cpu_us", number(r->cpu_us), "memory_peak_bytes",
 		number(r->memory_peak_bytes), "output_bytes", number(r->output_bytes),
 		"output_dropped_bytes", number(r->output_dropped_bytes), "enforcement",
 		enforcement(r), "limits", limits_json(r), "evidence", evidence_json(r),
-		"setup_us", steps_json(r), "policy", text_json(policy_name), "landlock_abi",
-		r->landlock_abi, "unreaped", (int)r->unreaped, "target_changed",
-		(int)r->target_changed, "target_error",
-		r->target_error[0] ? r->target_error : NULL, "host", "kernel",
-		host.release, "name", host.nodename, "machine", host.machine);
+		"setup_us", steps_json(r), "policy", text_json(policy_name),
+		"landlock_abi", r->landlock_abi, "denied_syscalls",
+		denied_json(&r->denied), "label", r->label, "gpu", "unreaped",
+		(int)r->unreaped, "target_changed", (int)r->target_changed,
+		"target_error", r->target_error[0] ? r->target_error : NULL, "host",
+		"kernel", host.release, "name", host.nodename, "machine", host.machine);
 }
 
 int result_exit_status(const struct sbx_result *r)

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cgroup.h"
 #include "child.h"
+#include "notify.h"
 #include "sandbox.h"
 
 /* Why we killed the box ourselves; the kernel's kills show in the counters. */
@@ -37,10 +38,12 @@ struct sbx_result {
 	int exec_errno; /* with SBX_SETUP_ERROR: the command itself could not be executed */
 	uint64_t wall_us, cpu_us, memory_peak_bytes;
 	uint64_t output_bytes, output_dropped_bytes;
+	const char *label; /* what a framework called its end (label.h), or NULL */
 	struct limit_result limits[_SBX_LIMIT_MAX];
 	unsigned kill_on; /* the policy's */
 	bool soft; /* at least one limit is held by a watchdog */
 	struct cgroup_stats stats;
+	struct denied denied; /* system calls that were refused and counted */
 	enum kill_cause killed;
 	uint64_t killed_us; /* after the start of the command */
 	uint64_t dead_us;   /* from the kill until nothing was left */

@@ -108,6 +108,7 @@ KEYS = {
     "output_bytes": NUMBER, "output_dropped_bytes": NUMBER, "limits": dict,
     "enforcement": TEXT, "evidence": dict, "setup_us": dict, "unreaped": FLAG,
     "target_changed": FLAG, "host": dict, "policy": TEXT, "landlock_abi": NUMBER,
+    "denied_syscalls": dict, "label": type(None), "gpu": type(None),
 }
 EVIDENCE = {
     "memory.events": {"max", "oom", "oom_kill", "oom_group_kill"},
@@ -137,6 +138,12 @@ def test_the_record_has_every_key_with_its_type(exec_box):
     assert record["host"]["kernel"] == os.uname().release
     assert record["output_bytes"] == 2
     assert (record["exit_code"], record["reason"]) == (2, "exit status 2")
+
+
+def test_a_frameworks_word_for_out_of_memory_is_a_label_and_no_verdict(exec_box):
+    box = exec_box("sh", "-c", "echo 'torch: CUDA out of memory.' >&2; exit 3")
+    assert box.record["label"] == "CUDA out of memory"
+    assert (box.record["verdict"], box.status) == ("exit", 3)
 
 
 def test_the_record_on_standard_output(exec_box):
