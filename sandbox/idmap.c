@@ -20,14 +20,21 @@
  */
 static int last_range(const char *map_file, uint64_t *ret_first, uint64_t *ret_count)
 {
-	cleanup_fclose FILE *f = fopen(map_file, "re");
-	uint64_t inside, outside, count;
+	cleanup_buf struct buf text = BUF_INIT;
+	char *end;
+	int r;
 
+	r = file_read(AT_FDCWD, map_file, 0, 65536, &text);
+	if (r < 0)
+		return r;
 	*ret_count = 0;
-	while (f && fscanf(f, "%" SCNu64 " %" SCNu64 " %" SCNu64, &inside, &outside,
-			   &count) == 3) {
-		*ret_first = inside;
-		*ret_count = count;
+	/* Three numbers a line: first inside, first outside, count. */
+	for (const char *at = buf_str(&text); *at; at = end + strspn(end, "\n")) {
+		*ret_first = strtoull(at, &end, 10);
+		strtoull(end, &end, 10);
+		*ret_count = strtoull(end, &end, 10);
+		if (end == at)
+			return -EINVAL;
 	}
 	return *ret_count ? 0 : -ENOENT;
 }
