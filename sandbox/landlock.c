@@ -72,17 +72,13 @@ static int allow(int ruleset, const char *path, uint64_t access, struct sbx_err 
 static int allow_op(int ruleset, const struct op *op, uint64_t access,
 		    struct sbx_err *err)
 {
-	char dir[PATH_MAX];
-
 	if (op->type == OP_SCRATCH || op->type == OP_OUT || op->type == OP_PROC)
 		return allow(ruleset, op->dest, access, err);
 	if (op->type != OP_TARGET || op->flags & OP_READONLY)
 		return 0;
 	if (!(op->flags & OP_OVERLAY))
 		return allow(ruleset, op->dest, access & FS_FILE, err);
-	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(op->dest, '/') - op->dest),
-		 op->dest);
-	return allow(ruleset, *dir ? dir : "/", access, err);
+	return allow(ruleset, op->arg, access, err);
 }
 
 int landlock_enter(const struct plan *plan, int *ret_abi, struct sbx_err *err)

@@ -17,7 +17,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -30,9 +29,7 @@
 
 #include "base/file.h"
 
-#define SCRATCH     "/.scratch"
-#define EMPTY       SCRATCH "/empty"
-#define ROOT_BYTES  (1ULL << 20)
+#define EMPTY       PLAN_SCRATCH "/empty"
 #define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* Where the new root is put while the old one is still there; any directory will do. */
@@ -96,43 +93,37 @@ static int attach(int mount_fd, const char *dest)
 			    MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* A new file system as a detached mount. Return: descriptor, or -1 with errno */
-static int new_mount(const char *type, const char *const options[][2], uint64_t attr)
+/* The same mount once more, with the same restrictions. */
+static int bind(const char *path, const char *dest, unsigned long flags)
 {
-	cleanup_close int fs = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-
-	if (fs < 0)
-		return -1;
-	for (size_t i = 0; options && options[i][0]; i++)
-		if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, options[i][0],
-			    options[i][1], 0) < 0)
-			return -1;
-	if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -1;
-	return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr);
+	return mount(path, dest, NULL, MS_BIND | flags, NULL);
 }
 
-/* Of the inodes 64 are for what the box itself makes there. */
-static int new_tmpfs(uint64_t bytes, uint64_t n_inodes, const char *mode)
+static int make_readonly(const char *path, unsigned flags)
 {
-	char size[32], inodes[32];
-	const char *const options[][2] = {
-		{ "size", size },
-		{ "nr_inodes", inodes },
-		{ "mode", mode },
-		{ NULL, NULL },
-	};
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	snprintf(inodes, sizeof(inodes), "%" PRIu64, n_inodes + 64);
-	return new_mount("tmpfs", options, NO_SUID_DEV);
+	return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &a, sizeof(a));
+}
+
+/* The new pid namespace's /proc as a detached mount. Return: descriptor, or -1 with errno */
+static int new_proc(void)
+{
+	cleanup_close int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -1;
+	return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			    NO_SUID_DEV | MOUNT_ATTR_NOEXEC);
 }
 
 static int make_parents(const char *path)
 {
+	size_t n = strnlen(path, PATH_MAX - 1);
 	char copy[PATH_MAX];
 
-	snprintf(copy, sizeof(copy), "%s", path);
+	memcpy(copy, path, n);
+	copy[n] = '\0';
 	for (char *p = copy + 1; *p; p++) {
 		if (*p != '/')
 			continue;
@@ -146,13 +137,7 @@ static int make_parents(const char *path)
 
 static int create(const char *path, bool is_dir)
 {
-	int fd;
-
-	if (is_dir)
-		return mkdir(path, 0755);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	fd_close(fd);
-	return fd < 0 ? -1 : 0;
+	return is_dir ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0);
 }
 
 /* A mount point: a new one where there is room for it, else what is there already. */
@@ -187,21 +172,16 @@ static int write_file(const char *path, mode_t mode, const char *text)
 }
 
 /* The box's own version of a file of the system: made on scratch, bound over the path. */
-static int do_file(const struct op *op, unsigned serial, struct sbx_err *err)
+static int do_file(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd = -EBADF;
-	char path[64];
-	struct stat st;
-
-	if (lstat(op->dest, &st) < 0)
-		return 0;
-	snprintf(path, sizeof(path), SCRATCH "/file%u", serial);
-	if (write_file(path, op->mode, op->arg) < 0)
-		return fail(err, "cannot write", path);
-	fd = mount_clone(AT_FDCWD, path, false);
-	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, op->dest) < 0)
-		return fail(err, "cannot replace", op->dest);
-	return 0;
+	if (write_file(op->source, op->mode, op->arg) < 0)
+		return fail(err, "cannot write", op->source);
+	/* A system without that file needs none. */
+	if (bind(op->source, op->dest, 0) < 0)
+		return errno == ENOENT ? 0 : fail(err, "cannot replace", op->dest);
+	return make_readonly(op->dest, 0) < 0
+		       ? fail(err, "cannot make read-only:", op->dest)
+		       : 0;
 }
 
 static int do_symlink(const struct op *op, struct sbx_err *err)
@@ -216,14 +196,12 @@ static int do_symlink(const struct op *op, struct sbx_err *err)
 
 /*
  * A bind without source masks: an empty directory, or the null device, which reads as empty.
- * Both are restricted already, and a clone of a mount inherits that.
+ * Both are restricted already. What this kernel does not have is looked for before anything is
+ * copied: to drop a mount again costs a grace period of the whole machine.
  */
 static int do_mask(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd =
-		mount_clone(AT_FDCWD, op->is_dir ? EMPTY : "/dev/null", false);
-
-	if (fd < 0 || (attach(fd, op->dest) < 0 && errno != ENOENT))
+	if (bind(op->is_dir ? EMPTY : "/dev/null", op->dest, 0) < 0 && errno != ENOENT)
 		return fail(err, "cannot mask", op->dest);
 	return 0;
 }
@@ -239,19 +217,17 @@ static int do_bind(const struct op *op, struct sbx_err *err)
 	return 0;
 }
 
-static int do_tmpfs(const char *dest, uint64_t bytes, uint64_t n_inodes, const char *mode,
-		    struct sbx_err *err)
+static int do_tmpfs(const char *dest, const char *options, struct sbx_err *err)
 {
-	cleanup_close int fd = new_tmpfs(bytes, n_inodes, mode);
-
-	if (fd < 0 || make_point(dest, true) < 0 || attach(fd, dest) < 0)
+	if (make_point(dest, true) < 0 ||
+	    mount("tmpfs", dest, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
 		return fail(err, "cannot mount a tmpfs at", dest);
 	return 0;
 }
 
-static int do_out(const struct op *op, uint64_t bytes, int *ret_fd, struct sbx_err *err)
+static int do_out(const struct op *op, int *ret_fd, struct sbx_err *err)
 {
-	int r = do_tmpfs(op->dest, bytes, bytes / 4096, "755", err);
+	int r = do_tmpfs(op->dest, op->arg, err);
 
 	if (r < 0)
 		return r;
@@ -259,33 +235,21 @@ static int do_out(const struct op *op, uint64_t bytes, int *ret_fd, struct sbx_e
 	return *ret_fd < 0 ? fail(err, "cannot open", op->dest) : 0;
 }
 
+/* They are counted over the whole host, and their memory by no limit: hence a maximum. */
 static int do_pts(const struct op *op, struct sbx_err *err)
 {
-	static const char *const options[][2] = {
-		{ "ptmxmode", "0666" },
-		{ "mode", "620" },
-		/* They are counted over the whole host, and their memory by no limit. */
-		{ "max", "64" },
-		{ NULL, NULL },
-	};
-	cleanup_close int fd = -EBADF;
-
-	fd = new_mount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-	if (fd < 0 || make_point(op->dest, true) < 0 || attach(fd, op->dest) < 0)
+	if (make_point(op->dest, true) < 0 ||
+	    mount("devpts", op->dest, "devpts", MS_NOSUID | MS_NOEXEC,
+		  "ptmxmode=0666,mode=620,max=64") < 0)
 		return fail(err, "cannot mount pseudo terminals at", op->dest);
 	return 0;
 }
 
-static int do_scratch(const struct op *op, unsigned serial, struct sbx_err *err)
+static int do_scratch(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd = -EBADF;
-	char path[64];
-
-	snprintf(path, sizeof(path), SCRATCH "/dir%u", serial);
-	if (mkdir(path, op->mode) < 0 || chmod(path, op->mode) < 0)
-		return fail(err, "cannot make", path);
-	fd = mount_clone(AT_FDCWD, path, false);
-	if (fd < 0 || make_point(op->dest, true) < 0 || attach(fd, op->dest) < 0)
+	if (mkdir(op->source, op->mode) < 0 || chmod(op->source, op->mode) < 0)
+		return fail(err, "cannot make", op->source);
+	if (make_point(op->dest, true) < 0 || bind(op->source, op->dest, 0) < 0)
 		return fail(err, "cannot make writable:", op->dest);
 	return 0;
 }
@@ -327,7 +291,7 @@ static int keep_sibling(const char *dir, const char *name)
 	ssize_t n;
 
 	snprintf(from, sizeof(from), "%.*s/%s", PATH_MAX - 300, dir, name);
-	snprintf(to, sizeof(to), SCRATCH "/target/%s", name);
+	snprintf(to, sizeof(to), PLAN_SCRATCH "/target/%s", name);
 	if (lstat(from, &st) < 0)
 		return -1;
 	if (S_ISLNK(st.st_mode)) {
@@ -375,34 +339,26 @@ static int keep_siblings(const char *dir, const char *except, struct sbx_err *er
 static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 		     struct sbx_err *err)
 {
-	const char *name = strrchr(op->dest, '/') + 1;
-	char copy[PATH_MAX], dir[PATH_MAX];
+	const char *name = strrchr(op->dest, '/') + 1, *dir = op->arg;
 	cleanup_close int fd = -EBADF;
 	bool overlay = op->flags & OP_OVERLAY;
 	int r;
 
-	if (overlay && name == op->dest + 1)
-		return sbx_err_set(
-			err, -EINVAL, "mount",
-			"target %s: the root directory cannot be an overlay; use "
-			"the target mode 'bind'",
-			op->dest);
-
-	snprintf(copy, sizeof(copy), SCRATCH "/target/%s", name);
-	snprintf(dir, sizeof(dir), "%.*s", (int)(name - op->dest - 1), op->dest);
-	if (mkdir(SCRATCH "/target", 0755) < 0 || copy_content(plan->target_fd, copy) < 0)
+	if (mkdir(PLAN_SCRATCH "/target", 0755) < 0 ||
+	    copy_content(plan->target_fd, op->source) < 0)
 		return fail(err, "cannot copy the target", op->dest);
 	if (overlay) {
 		r = keep_siblings(dir, name, err);
 		if (r < 0)
 			return r;
 	}
-	fd = mount_clone(AT_FDCWD, overlay ? SCRATCH "/target" : copy, overlay);
+	fd = mount_clone(AT_FDCWD, overlay ? PLAN_SCRATCH "/target" : op->source,
+			 overlay);
 	if (fd < 0 || (op->flags & OP_READONLY && mount_restrict(fd, false) < 0) ||
 	    attach(fd, overlay ? dir : op->dest) < 0)
 		return fail(err, "cannot mount the target", op->dest);
-	*ret_dir =
-		open(overlay ? dir : SCRATCH "/target", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*ret_dir = open(overlay ? dir : PLAN_SCRATCH "/target",
+			O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return *ret_dir < 0 ? fail(err, "cannot open the directory of", op->dest) : 0;
 }
 
@@ -418,42 +374,37 @@ static int do_write(const struct op *op, struct sbx_err *err)
 
 static int do_lock(const struct op *op, struct sbx_err *err)
 {
-	cleanup_close int fd = mount_clone(AT_FDCWD, op->dest, true);
-
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, op->dest) < 0)
+	if (bind(op->dest, op->dest, MS_REC) < 0)
+		return errno == ENOENT ? 0 : fail(err, "cannot hold:", op->dest);
+	if (make_readonly(op->dest, AT_RECURSIVE) < 0)
 		return fail(err, "cannot make read-only:", op->dest);
 	return 0;
 }
 
 static int do_seal(const struct op *op, struct sbx_err *err)
 {
-	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
-
-	if (syscall(SYS_mount_setattr, AT_FDCWD, op->dest, 0, &a, sizeof(a)) < 0)
+	if (make_readonly(op->dest, 0) < 0)
 		return fail(err, "cannot make read-only:", op->dest);
 	return 0;
 }
 
 static int do_hide(int *ret_scratch, struct sbx_err *err)
 {
-	*ret_scratch = open(SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*ret_scratch < 0 || umount2(SCRATCH, MNT_DETACH) < 0 || rmdir(SCRATCH) < 0)
-		return fail(err, "cannot hide", SCRATCH);
+	*ret_scratch = open(PLAN_SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_scratch < 0 || umount2(PLAN_SCRATCH, MNT_DETACH) < 0 ||
+	    rmdir(PLAN_SCRATCH) < 0)
+		return fail(err, "cannot hide", PLAN_SCRATCH);
 	return 0;
 }
 
-static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
+static int carry_out(const struct plan *plan, const struct op *op, int proc_fd,
 		     struct mount_handles *handles, struct sbx_err *err)
 {
-	const struct op *op = &plan->ops[i];
-
 	switch (op->type) {
 	case OP_TMPFS:
-		return do_tmpfs(op->dest, ROOT_BYTES, ROOT_BYTES / 4096, "755", err);
+		return do_tmpfs(op->dest, op->arg, err);
 	case OP_FILE:
-		return do_file(op, i, err);
+		return do_file(op, err);
 	case OP_SYMLINK:
 		return do_symlink(op, err);
 	case OP_BIND:
@@ -469,9 +420,9 @@ static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
 	case OP_PTS:
 		return do_pts(op, err);
 	case OP_SCRATCH:
-		return do_scratch(op, i, err);
+		return do_scratch(op, err);
 	case OP_OUT:
-		return do_out(op, plan->out_bytes, &handles->out, err);
+		return do_out(op, &handles->out, err);
 	case OP_POINT:
 		if (make_point(op->dest, false) < 0)
 			return fail(err, "cannot make a place for the target", op->dest);
@@ -492,22 +443,20 @@ static int carry_out(const struct plan *plan, unsigned i, int proc_fd,
  */
 static int enter_new_root(int *ret_proc, struct sbx_err *err)
 {
-	cleanup_close int root = -EBADF;
 	cleanup_close int proc = -EBADF;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return fail(err, "cannot make private:", "/");
-	proc = new_mount("proc", NULL, NO_SUID_DEV | MOUNT_ATTR_NOEXEC);
+	proc = new_proc();
 	if (proc < 0)
 		return sbx_err_errno(
 			err, -errno, "mount",
 			"cannot mount a /proc of the box's own; inside a container "
 			"this needs an unmasked /proc (docker: --security-opt "
 			"systempaths=unconfined)");
-	root = new_tmpfs(ROOT_BYTES, ROOT_BYTES / 4096, "755");
-	if (root < 0 || attach(root, BASE) < 0)
+	if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID | MS_NODEV, PLAN_ROOT_OPTIONS) < 0)
 		return fail(err, "cannot mount the new root on", BASE);
-	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	if (chdir(BASE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return fail(err, "cannot change the root to", BASE);
 	*ret_proc = TAKE_FD(proc);
@@ -517,13 +466,9 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 /* An empty read-only directory to mask others with. */
 static int make_empty(struct sbx_err *err)
 {
-	cleanup_close int fd = -EBADF;
-
-	if (mkdir(EMPTY, 0555) < 0)
+	if (mkdir(EMPTY, 0555) < 0 || bind(EMPTY, EMPTY, 0) < 0 ||
+	    make_readonly(EMPTY, 0) < 0)
 		return fail(err, "cannot make", EMPTY);
-	fd = mount_clone(AT_FDCWD, EMPTY, false);
-	if (fd < 0 || mount_restrict(fd, false) < 0 || attach(fd, EMPTY) < 0)
-		return fail(err, "cannot make read-only:", EMPTY);
 	return 0;
 }
 
@@ -538,12 +483,11 @@ int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_er
 	umask(0022);
 	r = enter_new_root(&proc, err);
 	if (r == 0)
-		r = do_tmpfs(SCRATCH, plan->scratch_bytes, plan->scratch_inodes, "700",
-			     err);
+		r = do_tmpfs(PLAN_SCRATCH, plan->scratch_options, err);
 	if (r == 0)
 		r = make_empty(err);
-	for (unsigned i = 0; r == 0 && i < plan->n; i++)
-		r = carry_out(plan, i, proc, &handles, err);
+	for (size_t i = 0; r == 0 && i < plan->n; i++)
+		r = carry_out(plan, &plan->ops[i], proc, &handles, err);
 	if (r < 0)
 		return r;
 	*ret = handles;

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -61,16 +62,18 @@ static const char group[] = "root:x:0:\nautoexp:x:1000:\nnogroup:x:65534:\n";
 static int add(struct plan *p, struct op op, const char *dest, const char *source,
 	       const char *arg, struct sbx_err *err)
 {
-	struct op *ops = realloc(p->ops, (p->n + 1) * sizeof(*ops));
+	size_t room = p->n < p->room ? p->room : MAX(p->room * 2, 64);
+	struct op *ops = room == p->room ? p->ops : realloc(p->ops, room * sizeof(*ops));
 
 	if (!ops)
 		return sbx_err_oom(err, "plan");
 	p->ops = ops;
+	p->room = room;
 	op.fd = -EBADF;
 	op.dest = strdup(dest);
 	op.source = source ? strdup(source) : NULL;
 	op.arg = arg ? strdup(arg) : NULL;
-	ops[p->n++] = op;
+	p->ops[p->n++] = op;
 	if (!op.dest || (source && !op.source) || (arg && !op.arg))
 		return sbx_err_oom(err, "plan");
 	return 0;
@@ -86,6 +89,16 @@ static int add_text(struct plan *p, enum op_type type, const char *dest, const c
 		    struct sbx_err *err)
 {
 	return add(p, (struct op){ .type = type, .mode = 0644 }, dest, NULL, arg, err);
+}
+
+/* What is made on scratch under a name of its own and bound to @dest. */
+static int add_place(struct plan *p, enum op_type type, const char *dest, mode_t mode,
+		     const char *arg, struct sbx_err *err)
+{
+	char source[sizeof(PLAN_SCRATCH) + 24];
+
+	snprintf(source, sizeof(source), PLAN_SCRATCH "/%zu", p->n);
+	return add(p, (struct op){ .type = type, .mode = mode }, dest, source, arg, err);
 }
 
 static int add_bind(struct plan *p, const char *dest, const char *source, unsigned flags,
@@ -151,6 +164,21 @@ static int add_proc(struct plan *p, struct sbx_err *err)
 	return r;
 }
 
+/* Of the inodes 64 are for what the box itself makes there. */
+static char *tmpfs_options(uint64_t bytes, uint64_t n_inodes, unsigned mode)
+{
+	return str_printf("size=%" PRIu64 ",nr_inodes=%" PRIu64 ",mode=%o", bytes,
+			  n_inodes + 64, mode);
+}
+
+static int add_out(struct plan *p, uint64_t bytes, struct sbx_err *err)
+{
+	cleanup_free char *options = tmpfs_options(bytes, bytes / 4096, 0755);
+
+	return options ? add_text(p, OP_OUT, OUT, options, err)
+		       : sbx_err_oom(err, "plan");
+}
+
 /* The part of the root that no job changes. */
 static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_err *err)
 {
@@ -159,9 +187,9 @@ static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_
 	for (size_t i = 0; r == 0 && policy->system && policy->system[i]; i++)
 		r = add_system(p, policy->system[i], err);
 	if (r == 0)
-		r = add_text(p, OP_FILE, "/etc/passwd", passwd, err);
+		r = add_place(p, OP_FILE, "/etc/passwd", 0644, passwd, err);
 	if (r == 0)
-		r = add_text(p, OP_FILE, "/etc/group", group, err);
+		r = add_place(p, OP_FILE, "/etc/group", 0644, group, err);
 	if (r == 0)
 		r = add_bind(p, "/sys/devices/system/cpu", "/sys/devices/system/cpu",
 			     OP_OPTIONAL, err);
@@ -173,8 +201,10 @@ static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_
 	if (r == 0)
 		r = add_proc(p, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(writable_roots); i++)
-		r = add_op(p, streq(writable_roots[i], OUT) ? OP_OUT : OP_SCRATCH,
-			   writable_roots[i], i < 2 ? 01777 : 0755, err);
+		r = streq(writable_roots[i], OUT)
+			    ? add_out(p, policy->limits[SBX_LIMIT_OUT], err)
+			    : add_place(p, OP_SCRATCH, writable_roots[i],
+					i < 2 ? 01777 : 0755, NULL, err);
 	return r;
 }
 
@@ -204,7 +234,7 @@ static int guard(struct plan *p, const char *dest, struct sbx_err *err)
 		if (!first)
 			return sbx_err_oom(err, "plan");
 		if (!planned(p, OP_TMPFS, first) && !planned(p, OP_BIND, first))
-			return add_op(p, OP_TMPFS, first, 0755, err);
+			return add_text(p, OP_TMPFS, first, PLAN_ROOT_OPTIONS, err);
 	}
 	return 0;
 }
@@ -272,7 +302,7 @@ static int add_job(struct plan *p, const struct sbx_job *job, struct sbx_err *er
 	for (size_t i = 0; r == 0 && job->scratch && job->scratch[i]; i++) {
 		r = check_path("scratch path", job->scratch[i], err);
 		if (r == 0)
-			r = add_op(p, OP_SCRATCH, job->scratch[i], 0755, err);
+			r = add_place(p, OP_SCRATCH, job->scratch[i], 0755, NULL, err);
 	}
 	if (r < 0 || !job->target_path)
 		return r;
@@ -280,6 +310,26 @@ static int add_job(struct plan *p, const struct sbx_job *job, struct sbx_err *er
 	if (r == 0)
 		r = guard(p, job->target_path, err);
 	return r < 0 ? r : add_op(p, OP_POINT, job->target_path, 0, err);
+}
+
+/* The copy is made under the target's own name: as an overlay, its directory is bound. */
+static int add_target(struct plan *p, const char *path, unsigned flags,
+		      struct sbx_err *err)
+{
+	const char *name = strrchr(path, '/');
+	cleanup_free char *source = str_printf(PLAN_SCRATCH "/target%s", name);
+	cleanup_free char *dir = strndup(path, (size_t)(name - path));
+
+	if (!source || !dir)
+		return sbx_err_oom(err, "plan");
+	if (flags & OP_OVERLAY && !*dir)
+		return sbx_err_set(
+			err, -EINVAL, "plan",
+			"target %s: the root directory cannot be an overlay; use "
+			"the target mode 'bind'",
+			path);
+	return add(p, (struct op){ .type = OP_TARGET, .flags = flags }, path, source, dir,
+		   err);
 }
 
 /*
@@ -293,7 +343,6 @@ static int add_end(struct plan *p, const struct sbx_policy *policy,
 		[SBX_TARGET_OVERLAY] = OP_OVERLAY,
 		[SBX_TARGET_RO] = OP_READONLY,
 	};
-	struct op target = { .type = OP_TARGET, .flags = target_flags[policy->target] };
 	size_t n = p->n;
 	int r = 0;
 
@@ -301,7 +350,7 @@ static int add_end(struct plan *p, const struct sbx_policy *policy,
 		if (p->ops[i].type == OP_TMPFS)
 			r = add_op(p, OP_SEAL, p->ops[i].dest, 0, err);
 	if (r == 0 && job->target_path)
-		r = add(p, target, job->target_path, NULL, NULL, err);
+		r = add_target(p, job->target_path, target_flags[policy->target], err);
 	if (r == 0)
 		r = add_op(p, OP_HIDE, "/", 0, err);
 	return r < 0 ? r : add_op(p, OP_SEAL, "/", 0, err);
@@ -315,12 +364,11 @@ int plan_new(const struct sbx_policy *policy, const struct sbx_job *job,
 
 	if (!p)
 		return sbx_err_oom(err, "plan");
-	p->scratch_bytes = policy->limits[SBX_LIMIT_SCRATCH];
-	p->scratch_inodes = limit_inodes(policy->limits);
-	p->out_bytes = policy->limits[SBX_LIMIT_OUT];
 	p->target_fd = job->target_fd;
+	p->scratch_options = tmpfs_options(policy->limits[SBX_LIMIT_SCRATCH],
+					   limit_inodes(policy->limits), 0700);
 
-	r = add_base(p, policy, err);
+	r = p->scratch_options ? add_base(p, policy, err) : sbx_err_oom(err, "plan");
 	if (r == 0)
 		r = add_job(p, job, err);
 	if (r == 0)
@@ -350,6 +398,7 @@ void plan_free(struct plan *plan)
 		free(plan->ops[i].arg);
 	}
 	free(plan->ops);
+	free(plan->scratch_options);
 	free(plan);
 }
 

@@ -37,22 +37,25 @@ enum op_flag {
 	OP_OWNED = 1 << 4, /* bind: as root, the owner on disk becomes the box's user */
 };
 
+/* Where the scratch file system is while the root is made. */
+#define PLAN_SCRATCH      "/.scratch"
+#define PLAN_ROOT_OPTIONS "size=1M,nr_inodes=320,mode=755"
+
 struct op {
 	enum op_type type;
 	unsigned flags;
 	mode_t mode;
-	char *source;
+	char *source; /* bind: what is shown; file, scratch, target: where on scratch it is */
 	char *dest;
-	char *arg;
+	char *arg; /* text; of a tmpfs its options; of the target its directory */
 	int fd;      /* bind: the detached mount, once opened */
 	bool is_dir; /* bind: what the source is, once opened */
 };
 
 struct plan {
 	struct op *ops;
-	size_t n;
-	uint64_t scratch_bytes, scratch_inodes;
-	uint64_t out_bytes;
+	size_t n, room;
+	char *scratch_options;
 	int target_fd; /* borrowed from the job */
 };
 
