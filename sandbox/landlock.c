@@ -20,10 +20,11 @@
 #include "base/cleanup.h"
 
 /* Younger than the headers that this may be built with. */
-#define FS_TRUNCATE    (1ULL << 14) /* ABI 3, Linux 6.2 */
-#define FS_IOCTL_DEV   (1ULL << 15) /* ABI 5, Linux 6.10 */
-#define SCOPE_ABSTRACT (1ULL << 0)  /* ABI 6, Linux 6.12 */
-#define SCOPE_SIGNAL   (1ULL << 1)
+#define FS_TRUNCATE        (1ULL << 14) /* ABI 3, Linux 6.2 */
+#define FS_IOCTL_DEV       (1ULL << 15) /* ABI 5, Linux 6.10 */
+#define SCOPE_ABSTRACT     (1ULL << 0)  /* ABI 6, Linux 6.12 */
+#define SCOPE_SIGNAL       (1ULL << 1)
+#define LOG_SUBDOMAINS_OFF (1U << 2) /* ABI 7, Linux 6.15 */
 
 #define FS_READ                                                      \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
@@ -107,7 +108,9 @@ int landlock_enter(const struct plan *plan, int *ret_abi, struct sbx_err *err)
 		r = allow(ruleset, "/dev", all, err);
 	for (size_t i = 0; r == 0 && i < plan->n; i++)
 		r = allow_op(ruleset, &plan->ops[i], all, err);
-	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+	/* Rulesets that the candidate makes itself must not fill the host's audit log. */
+	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset,
+			      abi >= 7 ? LOG_SUBDOMAINS_OFF : 0) < 0)
 		r = sbx_err_errno(err, -errno, "landlock", "cannot enter the ruleset");
 	return r;
 }
