@@ -223,6 +223,18 @@ def test_wrong_usage_is_status_2_and_says_what_is_accepted():
         assert done.stdout == ""
 
 
+@pytest.mark.parametrize("name", ["wall", "cpu-time", "cpus", "memory", "pids", "scratch",
+                                  "inodes", "file-size", "out", "output"])
+@pytest.mark.parametrize("value", ["", "0", "-1", "-1s", "x", "1e99", "99999999999999999999",
+                                   "0x10", "1 2", "nan", "infinity", "unlimited"])
+def test_no_limit_takes_what_is_no_limit(name, value):
+    done = subprocess.run([AUTOEXP, "exec", f"--{name}={value}", "--", "true"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done
+    assert name.replace("-", "_") + ": " in done.stderr
+    assert f"'{value}' is " in done.stderr
+
+
 def test_help_needs_nothing():
     done = subprocess.run([AUTOEXP, "exec", "--help"], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False, env={})
