@@ -331,6 +331,11 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 	signal_fd = take_signals(&old);
 	r = signal_fd < 0 ? sbx_err_errno(&own, -errno, "box", "cannot take signals")
 			  : run(&b, signal_fd, &own);
+	if (r == -ECANCELED) {
+		monitor_take_signals(signal_fd);
+		result->killed = KILL_INTERRUPT;
+		r = 0;
+	}
 	finish(&b);
 	give_back_signals(&old);
 

@@ -298,12 +298,14 @@ static uint64_t next_moment(const struct state *s)
 	return MIN(at, s->next_progress_us);
 }
 
-static void on_wish_to_stop(struct state *s)
+bool monitor_take_signals(int signal_fd)
 {
 	struct signalfd_siginfo info;
+	bool any = false;
 
-	while (read(s->m->signal_fd, &info, sizeof(info)) > 0)
-		kill_box(s, KILL_INTERRUPT, now_us());
+	while (read(signal_fd, &info, sizeof(info)) > 0)
+		any = true;
+	return any;
 }
 
 static void wait_turn(struct state *s, uint64_t until)
@@ -327,8 +329,8 @@ static void wait_turn(struct state *s, uint64_t until)
 	if (ppoll(fds, n, until == USEC_INFINITY ? NULL : &timeout, NULL) < 0)
 		return;
 	on_time(s, now_us());
-	if (fds[FD_SIGNAL].revents)
-		on_wish_to_stop(s);
+	if (fds[FD_SIGNAL].revents && monitor_take_signals(m->signal_fd))
+		kill_box(s, KILL_INTERRUPT, now_us());
 	if (fds[FD_LIFELINE].revents)
 		kill_box(s, KILL_INTERRUPT, now_us());
 	if (fds[FD_STATUS].revents)

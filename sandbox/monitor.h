@@ -22,6 +22,9 @@ struct monitor {
 	struct mount_handles handles; /* received from the box; -EBADF until then */
 };
 
+/* Read what has arrived. Return: was there a wish to stop? */
+bool monitor_take_signals(int signal_fd);
+
 /**
  * monitor_run() - from the start of process 1 to the last process being gone
  * @m:    everything borrowed; handles and notify are set here and owned by the caller

@@ -10,6 +10,7 @@
  * A read-only mount stops neither connect() to a socket nor writing to a FIFO or a device, so
  * a tree that holds one is refused and the message names it.
  *
- * Return: 0; -EINVAL; negative errno where the tree cannot be read
+ * Return: 0; -EINVAL; -ECANCELED when a stop signal is pending; negative errno where the tree
+ * cannot be read
  */
 int show_check(const char *path, struct sbx_err *err);

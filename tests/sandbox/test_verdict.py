@@ -277,6 +277,20 @@ def test_stopping_early_and_often_leaves_nothing(exec_box):
     assert gone_within(1, lambda: processes_marked(exec_box.mark)) == []
 
 
+def test_looking_through_what_is_shown_can_be_interrupted(exec_box, tmp_path):
+    """The signal is there before the first file is looked at."""
+    for i in range(1000):
+        (tmp_path / str(i)).touch()
+
+    def hold_back():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    box = exec_box("touch", "/tmp/x", options=["--show", tmp_path], preexec_fn=hold_back)
+    assert (box.record["verdict"], box.status) == ("interrupted", 130), box
+    assert (box.record["wall_us"], box.record["setup_us"]["clone"]) == (0, 0)
+
+
 def test_sigkill_at_any_moment_leaves_no_helper(exec_box, tmp_path):
     """As root a shown folder takes a short-lived process of ours, with the ids of its owner."""
     for delay in range(40):
