@@ -52,12 +52,20 @@ static int open_target(int dir_fd, const char *path, struct sbx_err *err)
 	return TAKE_FD(fd);
 }
 
+/* What an editor looks at before it writes over a file. */
+static bool is_unchanged(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /*
  * The target's new content in place of the old, all or nothing. Permissions stay those of the
  * file; owner bits alone are not enough to tell a script from data, so they are not taken.
  */
-static int write_back(int dir_fd, const char *path, const struct sbx_result *res,
-		      struct sbx_err *err)
+static int write_back(int dir_fd, const char *path, const struct stat *before,
+		      const struct sbx_result *res, struct sbx_err *err)
 {
 	const char *name = strrchr(path, '/') + 1;
 	struct stat st;
@@ -70,6 +78,12 @@ static int write_back(int dir_fd, const char *path, const struct sbx_result *res
 			err, -errno, "target",
 			"%s vanished while the command ran; its new content is lost",
 			path);
+	if (!is_unchanged(before, &st))
+		return sbx_err_set(err, -ESTALE, "target",
+				   "%s was changed by somebody else while the command "
+				   "ran; that was left alone, and what the command made "
+				   "of it is lost",
+				   path);
 	st.st_mode &= 0777;
 	r = file_replace_theirs(dir_fd, name, res->target_data, res->target_len, &st);
 	return r < 0 ? sbx_err_errno(err, r, "target", "cannot write %s back", path) : 0;
@@ -191,6 +205,7 @@ int exec_run(const struct exec_request *req)
 	cleanup_close int target_fd = -EBADF, dir_fd = -EBADF;
 	struct sbx_result *res = NULL;
 	struct sbx_err err = { 0 };
+	struct stat before = { 0 };
 	int status, r = 0;
 
 	if (req->use_stdin)
@@ -203,6 +218,9 @@ int exec_run(const struct exec_request *req)
 		target_fd = open_target(dir_fd, req->target_source, &err);
 		r = MIN(target_fd, 0);
 	}
+	if (r == 0 && target_fd >= 0 && fstat(target_fd, &before) < 0)
+		r = sbx_err_errno(&err, -errno, "target", "target %s",
+				  req->target_source);
 	if (r == 0)
 		r = run_box(req, target_fd, &res, &err);
 	if (!res && !(res = never_started(err.msg))) {
@@ -224,7 +242,7 @@ int exec_run(const struct exec_request *req)
 				"%s: %s; the file was left as it was", req->target_source,
 				res->target_error);
 	else if (r == 0 && req->write_target)
-		r = write_back(dir_fd, req->target_source, res, &err);
+		r = write_back(dir_fd, req->target_source, &before, res, &err);
 	if (write_record(req, res, &err) < 0 || err.code) {
 		fprintf(stderr, "autoexp exec: %s\n", err.msg);
 		status = status ? status : 1;

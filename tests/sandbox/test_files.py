@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be read and written: the system, what is shown, the target in its three modes."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -237,6 +238,27 @@ def test_what_comes_back_follows_no_link_made_meanwhile(exec_box, target, tmp_pa
     assert (elsewhere / target.name).read_text() == "precious\n"
     assert (folder / target.name).read_text() == "new\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("happens, message", [
+    (lambda path: path.unlink(), "vanished"),
+    (lambda path: path.write_text("theirs\n"), "changed by somebody else"),
+    (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "changed by somebody else"),
+    (lambda path: (path.unlink(), path.mkdir()), "changed by somebody else"),
+], ids=["removed", "edited", "link", "folder"])
+def test_a_target_that_somebody_else_changes_meanwhile_is_left_to_them(exec_box, target, happens,
+                                                                       message):
+    process, record = exec_box.start("sh", "-c", f"echo started; sleep 0.5; echo new >{target}",
+                                     options=["--target", target], text=True)
+    process.stdout.readline()
+    happens(target)
+    before = os.lstat(target) if os.path.lexists(target) else None
+    _, stderr = process.communicate(timeout=10)
+    assert (process.returncode, message in stderr) == (1, True), stderr
+    assert json.loads(record.read_text())["target_changed"] is True
+    after = os.lstat(target) if os.path.lexists(target) else None
+    assert (before and before.st_mtime_ns) == (after and after.st_mtime_ns)
+    assert sorted(os.listdir(target.parent)) == (["file", "target.txt"] if after else ["file"])
 
 
 def test_neighbours_of_an_overlay_cannot_be_changed(exec_box, target):
