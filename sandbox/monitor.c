@@ -58,6 +58,26 @@ static bool is_soft(const struct monitor *m, enum sbx_limit limit)
 	return m->result->limits[limit].layer == SBX_LAYER_WATCHDOG;
 }
 
+static uint64_t limit_of(const struct state *s, enum sbx_limit limit)
+{
+	return s->m->result->limits[limit].value;
+}
+
+/* How long a box with that usage stays below its limits at the least. */
+static uint64_t sample_wait(const struct state *s, uint64_t memory_bytes, uint64_t cpu_us)
+{
+	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = SAMPLE_US;
+
+	if (is_soft(s->m, SBX_LIMIT_MEMORY))
+		wait = soft_interval_us(memory_bytes, limit_of(s, SBX_LIMIT_MEMORY));
+	/* N CPUs use up the rest of the time no sooner than in rest / N. */
+	if (cap > cpu_us)
+		wait = MIN(wait,
+			   MAX((cap - cpu_us) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
+			       1000));
+	return wait;
+}
+
 static void kill_box(struct state *s, enum kill_cause cause, uint64_t now)
 {
 	struct sbx_result *r = s->m->result;
@@ -125,7 +145,7 @@ static void on_message(struct state *s)
 			break;
 		case CHILD_STARTED:
 			s->started_us = now_us();
-			s->next_sample_us = s->started_us;
+			s->next_sample_us = s->started_us + sample_wait(s, 0, 0);
 			s->next_progress_us = s->started_us + PROGRESS_US;
 			break;
 		case CHILD_ENDED:
@@ -173,11 +193,6 @@ static void on_death(struct state *s)
 		r->wall_us = now_us() - s->started_us;
 }
 
-static uint64_t limit_of(const struct state *s, enum sbx_limit limit)
-{
-	return s->m->result->limits[limit].value;
-}
-
 static bool ends_run(const struct state *s, enum sbx_limit limit)
 {
 	return s->m->result->kill_on & 1U << limit;
@@ -206,7 +221,7 @@ static void check_usage(struct state *s, uint64_t now)
 	bool soft = is_soft(m, SBX_LIMIT_MEMORY) || is_soft(m, SBX_LIMIT_PIDS) ||
 		    (limit_of(s, SBX_LIMIT_CPU_TIME) && m->cg->fd < 0);
 	struct soft_usage u = { 0 };
-	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = SAMPLE_US, cpu;
+	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), cpu;
 
 	check_space(s);
 
@@ -219,19 +234,12 @@ static void check_usage(struct state *s, uint64_t now)
 	m->result->cpu_us = MAX(m->result->cpu_us, cpu);
 	if (cap && cpu >= cap)
 		kill_box(s, KILL_CPU_TIME, now);
-	if (is_soft(m, SBX_LIMIT_MEMORY)) {
-		if (u.memory_bytes > limit_of(s, SBX_LIMIT_MEMORY))
-			kill_box(s, KILL_MEMORY, now);
-		wait = soft_interval_us(u.memory_bytes, limit_of(s, SBX_LIMIT_MEMORY));
-	}
+	if (is_soft(m, SBX_LIMIT_MEMORY) &&
+	    u.memory_bytes > limit_of(s, SBX_LIMIT_MEMORY))
+		kill_box(s, KILL_MEMORY, now);
 	if (is_soft(m, SBX_LIMIT_PIDS) && u.pids > limit_of(s, SBX_LIMIT_PIDS))
 		kill_box(s, KILL_PIDS, now);
-	/* N CPUs use up the rest of the time no sooner than in rest / N. */
-	if (cap && cap > cpu)
-		wait = MIN(
-			wait,
-			MAX((cap - cpu) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), 1000));
-	s->next_sample_us = now + wait;
+	s->next_sample_us = now + sample_wait(s, u.memory_bytes, cpu);
 }
 
 static bool needs_samples(const struct state *s)

@@ -173,11 +173,12 @@ int spawn_box(struct child_args *args, int stdin_fd, int cgroup_fd, struct spawn
 	args->start_us = now_us();
 	if (r == 0)
 		r = clone_child(args, cgroup_fd, &s, err);
+	/* Nothing comes before this: the child waits. */
+	if (r == 0)
+		r = release(&s, args, err);
 	for (size_t i = 0; i < ARRAY_SIZE(child_ends); i++)
 		fd_close(child_ends[i]);
 	plan_close(args->plan);
-	if (r == 0)
-		r = release(&s, args, err);
 	if (r < 0 && s.pid) {
 		spawn_kill(&s);
 		waitpid(s.pid, NULL, 0);

@@ -106,11 +106,15 @@ static int write_named(const char *path, const struct buf *text)
 static int write_record(const struct exec_request *req, const struct sbx_result *res,
 			struct sbx_err *err)
 {
-	cleanup_json json_t *record = result_json(res, req->policy->name);
+	cleanup_json json_t *record = NULL;
 	cleanup_buf struct buf text = BUF_INIT;
-	char *line = record ? json_text(record) : NULL;
+	char *line;
 	int r = 0;
 
+	if (req->record_fd < 0 && !req->json_path)
+		return 0;
+	record = result_json(res, req->policy->name);
+	line = record ? json_text(record) : NULL;
 	if (!line)
 		return sbx_err_oom(err, "record");
 	buf_printf(&text, "%s\n", line);
