@@ -13,15 +13,13 @@
  */
 #include "sandbox.h"
 
-#include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/strv.h"
+#include "layer.h"
 #include "limit.h"
 #include "monitor.h"
 #include "target.h"
@@ -67,97 +65,11 @@ static int make_env(struct box *b, struct sbx_err *err)
 	return r < 0 ? sbx_err_oom(err, "box") : 0;
 }
 
-/* Is RLIMIT_NPROC counted per user namespace (Linux 5.14), and so for this box alone? */
-static bool nproc_is_private(const struct idmap *map)
-{
-	unsigned major = 0, minor = 0;
-	struct utsname u;
-
-	if (map->root)
-		return true;
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 5 || (major == 5 && minor >= 14);
-}
-
-static int soft_cpus(struct box *b, uint64_t milli, struct sbx_err *err)
-{
-	if (milli % 1000)
-		return sbx_err_set(
-			err, -EOPNOTSUPP, "limit",
-			"cpus: a fraction of a CPU needs the cgroup v2 controller 'cpu', "
-			"which is not available here; with --soft-limits use a whole "
-			"number of CPUs");
-	b->args.affinity_cpus = (unsigned)(milli / 1000);
-	return SBX_LAYER_AFFINITY;
-}
-
-/* The layer that stands in for cgroup v2. Return: enum sbx_layer, or negative errno */
-static int soft_layer(struct box *b, enum sbx_limit limit, uint64_t value,
-		      struct sbx_err *err)
-{
-	char text[32];
-
-	if (!b->policy->soft)
-		return sbx_err_set(
-			err, -EOPNOTSUPP, "limit",
-			"the %s limit of %s cannot be enforced on this host: %s",
-			limit_table[limit].name,
-			limit_format(limit, value, text, sizeof(text)), b->cg.why_not);
-	if (limit == SBX_LIMIT_CPUS)
-		return soft_cpus(b, value, err);
-	if (limit == SBX_LIMIT_PIDS && nproc_is_private(&b->args.map)) {
-		b->args.nproc = value + 1;
-		return SBX_LAYER_RLIMIT;
-	}
-	return SBX_LAYER_WATCHDOG;
-}
-
-/* Layers that do not depend on the host; the limits without one here want a cgroup. */
-static const enum sbx_layer fixed_layers[_SBX_LIMIT_MAX] = {
-	[SBX_LIMIT_WALL] = SBX_LAYER_SUPERVISOR,
-	[SBX_LIMIT_CPU_TIME] = SBX_LAYER_SUPERVISOR,
-	[SBX_LIMIT_SCRATCH] = SBX_LAYER_TMPFS,
-	[SBX_LIMIT_INODES] = SBX_LAYER_TMPFS,
-	[SBX_LIMIT_OUT] = SBX_LAYER_TMPFS,
-	[SBX_LIMIT_FILE_SIZE] = SBX_LAYER_RLIMIT,
-	[SBX_LIMIT_OUTPUT] = SBX_LAYER_SUPERVISOR,
-};
-
-static int apply_limit(struct box *b, enum sbx_limit limit, struct sbx_err *err)
-{
-	struct limit_result *l = &b->result->limits[limit];
-	int r;
-
-	l->value = limit == SBX_LIMIT_INODES ? limit_inodes(b->policy->limits)
-					     : b->policy->limits[limit];
-	if (!l->value)
-		return 0;
-	l->layer = fixed_layers[limit];
-	if (l->layer != SBX_LAYER_NONE)
-		return 0;
-	r = cgroup_limit(&b->cg, limit, l->value, err);
-	if (r > 0)
-		l->layer = SBX_LAYER_CGROUP2;
-	if (r != 0)
-		return MIN(r, 0);
-	r = soft_layer(b, limit, l->value, err);
-	if (r < 0)
-		return r;
-	l->layer = (enum sbx_layer)r;
-	b->result->soft = true;
-	return 0;
-}
-
 static int apply_limits(struct box *b, struct sbx_err *err)
 {
-	int r;
+	int r = cgroup_open(b->job->cgroup, &b->cg, err);
 
-	/* The group's own memory limit is written first: the fork of process 1 is charged. */
-	r = cgroup_open(b->job->cgroup, &b->cg, err);
-	for (int i = 0; r == 0 && i < _SBX_LIMIT_MAX; i++)
-		r = apply_limit(b, (enum sbx_limit)i, err);
-	return r;
+	return r < 0 ? r : layers_choose(b->policy, &b->cg, &b->args, b->result, err);
 }
 
 static int prepare(struct box *b, struct sbx_err *err)

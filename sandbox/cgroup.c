@@ -11,8 +11,11 @@
  *
  * cgroup v2 forbids processes beside child groups that have controllers, so in case 2 all of
  * these move to the child "supervisor" first. A later start finds itself there and
- * goes one up. Groups are reached through directory descriptors; nothing is deleted but the
- * leaf that we made.
+ * goes one up. Groups are reached through directory descriptors.
+ *
+ * Whoever makes a leaf holds a lock on its directory (flock) as long as the box lives. A leaf
+ * that is not locked is left over from somebody who was killed, and the next start removes it:
+ * nothing else is ever deleted. A pid could not tell, for two pid namespaces may share a group.
  */
 #include "cgroup.h"
 
@@ -20,6 +23,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/xattr.h>
@@ -27,19 +31,21 @@
 #include <linux/magic.h>
 
 #include "base/file.h"
-#include "base/parse.h"
 #include "base/strv.h"
+#include "base/table.h"
+#include "cgroup-file.h"
+#include "cgroup-why.h"
 
-#define SUPERVISOR "supervisor"
-#define LEAF       "box-" /* and the pid of the autoexp that made it */
-#define MAX_FILE   (1 << 20)
+#define SUPERVISOR  "supervisor"
+#define LEAF        "box-" /* and the pid of the autoexp that made it */
 #define MOVE_ROUNDS 64
+#define LEAF_ROUNDS 64
 
-static const char *const controller_names[_CGROUP_CONTROLLER_MAX] = {
-	[CGROUP_MEMORY] = "memory",
-	[CGROUP_PIDS] = "pids",
-	[CGROUP_CPU] = "cpu",
+const char *const cgroup_controller_names[_CGROUP_CONTROLLER_MAX] = {
+	[CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids", [CGROUP_CPU] = "cpu",
+	[CGROUP_CPUSET] = "cpuset", [CGROUP_IO] = "io",
 };
+TABLE_CHECK(cgroup_controller_names, _CGROUP_CONTROLLER_MAX);
 
 static const char remedy_user[] = "start it in a delegated scope: systemd-run --user "
 				  "--scope -p Delegate=yes autoexp ... "
@@ -51,39 +57,6 @@ static void explain(struct cgroup *cg, const char *why)
 {
 	if (!cg->why_not[0])
 		snprintf(cg->why_not, sizeof(cg->why_not), "%s", why);
-}
-
-/* A file of a group as text; "" when it is not there. The caller frees the buffer. */
-static const char *read_text(int dir_fd, const char *name, struct buf *b)
-{
-	if (file_read(dir_fd, name, 0, MAX_FILE, b) < 0)
-		buf_clear(b);
-	return buf_str(b);
-}
-
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = text; (p = strstr(p, word)); p += n)
-		if ((p == text || p[-1] == ' ' || p[-1] == '\n') &&
-		    (p[n] == ' ' || p[n] == '\n' || !p[n]))
-			return true;
-	return false;
-}
-
-/* The number behind @key in a flat keyed file, 0 when it is missing. */
-static uint64_t read_key(int dir_fd, const char *name, const char *key)
-{
-	cleanup_buf struct buf b = BUF_INIT;
-	const char *p = read_text(dir_fd, name, &b), *rest;
-
-	for (; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
-		rest = str_after(p, key);
-		if (rest && (*rest == ' ' || *rest == '='))
-			return strtoull(rest + 1, NULL, 10);
-	}
-	return 0;
 }
 
 /* Where cgroup v2 is mounted: at the usual place, or beside v1 at unified. */
@@ -106,7 +79,7 @@ static int open_hierarchy(char path[static PATH_MAX])
 static int own_path(char path[static PATH_MAX])
 {
 	cleanup_buf struct buf b = BUF_INIT;
-	const char *line = read_text(AT_FDCWD, "/proc/self/cgroup", &b), *rest;
+	const char *line = cgroup_read_text(AT_FDCWD, "/proc/self/cgroup", &b), *rest;
 
 	for (; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		rest = str_after(line, "0::");
@@ -125,7 +98,7 @@ static pid_t parent_of(pid_t pid)
 	const char *p;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	p = strrchr(read_text(AT_FDCWD, path, &b), ')');
+	p = strrchr(cgroup_read_text(AT_FDCWD, path, &b), ')');
 	return p && strlen(p) > 4 ? (pid_t)strtol(p + 4, NULL, 10) : 0;
 }
 
@@ -148,7 +121,7 @@ static bool is_family(pid_t pid, const char *here)
 
 	for (pid_t p = pid; p > 1; p = parent_of(p)) {
 		snprintf(line, sizeof(line), "%d", p);
-		if (has_word(here, line) && is_ancestor(p))
+		if (cgroup_has_word(here, line) && is_ancestor(p))
 			return true;
 	}
 	return kill(pid, 0) < 0 && errno == ESRCH;
@@ -184,12 +157,12 @@ static int move_to_supervisor(int dir_fd)
 
 	for (int i = 0; r == 0 && i < MOVE_ROUNDS; i++) {
 		cleanup_buf struct buf b = BUF_INIT, here = BUF_INIT;
-		const char *procs = read_text(dir_fd, "cgroup.procs", &b);
+		const char *procs = cgroup_read_text(dir_fd, "cgroup.procs", &b);
 
 		if (!*procs)
 			return 0;
 		/* Read second: another autoexp may be moving the same family right now. */
-		read_text(dir_fd, SUPERVISOR "/cgroup.procs", &here);
+		cgroup_read_text(dir_fd, SUPERVISOR "/cgroup.procs", &here);
 		buf_add(&here, procs, strlen(procs));
 		r = here.failed ? -ENOMEM : move_all(dir_fd, procs, buf_str(&here));
 	}
@@ -207,18 +180,24 @@ static bool is_ours(int dir_fd)
 	return geteuid() != 0 && fstat(dir_fd, &st) == 0 && st.st_uid == geteuid();
 }
 
-/* Ask for every controller there is, one by one: some may be refused. */
-static void enable_controllers(int dir_fd)
+/*
+ * Ask for every controller there is, one by one: some may be refused.
+ * @refused: errno for each, 0 where it was not; or NULL
+ */
+static void enable_controllers(int dir_fd, int refused[_CGROUP_CONTROLLER_MAX])
 {
 	cleanup_buf struct buf b = BUF_INIT;
-	const char *there = read_text(dir_fd, "cgroup.controllers", &b);
+	const char *there = cgroup_read_text(dir_fd, "cgroup.controllers", &b);
 	char text[32];
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++) {
-		if (!has_word(there, controller_names[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(cgroup_controller_names); i++) {
+		if (!cgroup_has_word(there, cgroup_controller_names[i]))
 			continue;
-		snprintf(text, sizeof(text), "+%s", controller_names[i]);
-		file_write(dir_fd, "cgroup.subtree_control", text);
+		snprintf(text, sizeof(text), "+%s", cgroup_controller_names[i]);
+		r = file_write(dir_fd, "cgroup.subtree_control", text);
+		if (refused)
+			refused[i] = -r;
 	}
 }
 
@@ -249,27 +228,72 @@ static int open_top(int root_fd)
 {
 	if (geteuid() != 0 || access("/run/systemd/system", F_OK) == 0)
 		return -ENOENT;
-	enable_controllers(root_fd);
+	enable_controllers(root_fd, NULL);
 	if (mkdirat(root_fd, "autoexp", 0755) < 0 && errno != EEXIST)
 		return -ENOENT;
 	return openat(root_fd, "autoexp",
 		      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+/*
+ * Only who may write to cgroup.procs of the nearest group that holds both, ours and @path, may
+ * start a process there. @path: a real path, as ours is below the hierarchy
+ */
+static int check_reach(const char *path, struct sbx_err *err)
+{
+	char own[PATH_MAX], place[PATH_MAX], both[2 * PATH_MAX], file[2 * PATH_MAX + 32];
+	size_t n = 0, common = 0;
+	int root = open_hierarchy(place);
+
+	fd_close(root);
+	if (geteuid() == 0 || root < 0 || own_path(own) < 0)
+		return 0;
+	snprintf(both, sizeof(both), "%s%s", place, own);
+	for (; both[n] && both[n] == path[n]; n++)
+		if (both[n] == '/')
+			common = n;
+	if (!path[n] || (path[n] == '/' && !both[n]) || (both[n] == '/' && !path[n]))
+		common = n;
+	snprintf(file, sizeof(file), "%.*s/cgroup.procs", (int)common, both);
+	if (faccessat(AT_FDCWD, file, W_OK, AT_EACCESS) == 0)
+		return 0;
+	return sbx_err_set(err, -EACCES, "cgroup",
+			   "--cgroup %.100s: out of our reach: we run in %.100s, and to "
+			   "start a process there %.120s has to be ours to write; start "
+			   "autoexp in a group below the one that was delegated",
+			   path, both, file);
+}
+
+static int not_a_group(const char *path, bool v1, struct sbx_err *err)
+{
+	return sbx_err_set(
+		err, -EINVAL, "cgroup",
+		v1 ? "--cgroup %s: this group belongs to cgroup v1; name one of "
+		     "cgroup v2, whose groups have a file cgroup.controllers"
+		   : "--cgroup %s: not a cgroup v2 directory; name one below "
+		     "/sys/fs/cgroup that you may write",
+		path);
+}
+
 static int open_named(const char *path, struct sbx_err *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct statfs fs;
+	cleanup_free char *real = NULL;
+	struct statfs fs = { 0 };
 	int r;
 
-	if (fd < 0)
+	if (fd < 0 && errno == ENOTDIR)
+		return sbx_err_set(err, -ENOTDIR, "cgroup",
+				   "--cgroup %s: this is a file; name the directory of a "
+				   "group",
+				   path);
+	if (fd < 0 || !(real = realpath(path, NULL)))
 		return sbx_err_errno(err, -errno, "cgroup", "--cgroup %s", path);
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return sbx_err_set(
-			err, -EINVAL, "cgroup",
-			"--cgroup %s: not a cgroup v2 directory; name one below "
-			"/sys/fs/cgroup that you may write",
-			path);
+		return not_a_group(path, fs.f_type == CGROUP_SUPER_MAGIC, err);
+	r = check_reach(real, err);
+	if (r < 0)
+		return r;
 	r = move_to_supervisor(fd);
 	if (r == -EBUSY)
 		return sbx_err_set(
@@ -283,13 +307,12 @@ static int open_named(const char *path, struct sbx_err *err)
 	return TAKE_FD(fd);
 }
 
-/* Leaves of processes that are gone, killed before they could tidy up. */
+/* Leaves that nobody holds any more: their owner was killed before it could tidy up. */
 static void sweep(int parent_fd)
 {
 	cleanup_closedir DIR *d = NULL;
 	int fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *e;
-	uint64_t pid;
 
 	d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
@@ -297,33 +320,73 @@ static void sweep(int parent_fd)
 		return;
 	}
 	while ((e = readdir(d))) {
-		const char *number = str_after(e->d_name, LEAF);
+		cleanup_close int leaf = -EBADF;
 
-		if (number && parse_u64(number, &pid) == 0 && pid && pid < INT_MAX &&
-		    kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+		if (!str_after(e->d_name, LEAF))
+			continue;
+		leaf = openat(parent_fd, e->d_name,
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (leaf >= 0 && flock(leaf, LOCK_EX | LOCK_NB) == 0)
 			unlinkat(parent_fd, e->d_name, AT_REMOVEDIR);
 	}
 }
 
+/* Is the directory behind @fd still the one of this name? */
+static bool is_there(int parent_fd, const char *name, int fd)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 &&
+	       fstatat(parent_fd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_ino == b.st_ino;
+}
+
+/* Make one and hold it. Return: -EEXIST where the name is taken, or a sweep was quicker */
+static int hold_leaf(struct cgroup *cg)
+{
+	cleanup_close int fd = -EBADF;
+
+	if (mkdirat(cg->parent_fd, cg->name, 0755) < 0)
+		return -errno;
+	fd = openat(cg->parent_fd, cg->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ||
+	    !is_there(cg->parent_fd, cg->name, fd))
+		return -EEXIST;
+	cg->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static void remove_leaf(struct cgroup *cg)
+{
+	unlinkat(cg->parent_fd, cg->name, AT_REMOVEDIR);
+	cg->fd = fd_close(cg->fd);
+}
+
+/* Return: 0; -EOPNOTSUPP where it cannot hold processes; other negative errno */
 static int make_leaf(struct cgroup *cg)
 {
-	cleanup_buf struct buf b = BUF_INIT;
+	cleanup_buf struct buf b = BUF_INIT, type = BUF_INIT;
 	const char *there;
+	int r = -EEXIST;
 
+	/* The pid is for people; another pid namespace may have used the same. */
 	snprintf(cg->name, sizeof(cg->name), LEAF "%d", (int)getpid());
-	/* A leaf of this name belonged to a dead process whose pid is now ours. */
-	if (mkdirat(cg->parent_fd, cg->name, 0755) < 0 &&
-	    (errno != EEXIST || unlinkat(cg->parent_fd, cg->name, AT_REMOVEDIR) < 0 ||
-	     mkdirat(cg->parent_fd, cg->name, 0755) < 0))
-		return -errno;
-	cg->fd = openat(cg->parent_fd, cg->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cg->fd < 0) {
-		unlinkat(cg->parent_fd, cg->name, AT_REMOVEDIR);
-		return -errno;
+	for (int i = 2; r == -EEXIST && i < LEAF_ROUNDS; i++) {
+		r = hold_leaf(cg);
+		if (r == -EEXIST)
+			snprintf(cg->name, sizeof(cg->name), LEAF "%d-%d", (int)getpid(),
+				 i);
 	}
-	there = read_text(cg->fd, "cgroup.controllers", &b);
-	for (size_t i = 0; i < ARRAY_SIZE(controller_names); i++)
-		cg->has[i] = has_word(there, controller_names[i]);
+	if (r < 0)
+		return r;
+	there = cgroup_read_text(cg->fd, "cgroup.type", &type);
+	if (*there && !streq(there, "domain\n")) {
+		remove_leaf(cg);
+		return -EOPNOTSUPP;
+	}
+	there = cgroup_read_text(cg->fd, "cgroup.controllers", &b);
+	for (size_t i = 0; i < ARRAY_SIZE(cgroup_controller_names); i++)
+		cg->has[i] = cgroup_has_word(there, cgroup_controller_names[i]);
 	return 0;
 }
 
@@ -361,143 +424,17 @@ int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *e
 	} else if (find_parent(ret) < 0) {
 		return 0;
 	}
-	enable_controllers(ret->parent_fd);
+	enable_controllers(ret->parent_fd, ret->refused);
 	sweep(ret->parent_fd);
 	r = make_leaf(ret);
 	if (r == 0)
 		return 0;
+	cgroup_why_no_leaf(ret->parent_fd, r, ret->why_not, sizeof(ret->why_not));
 	ret->parent_fd = fd_close(ret->parent_fd);
 	if (explicit_path)
-		return sbx_err_errno(err, r, "cgroup",
-				     "--cgroup %s: cannot make a group in it",
-				     explicit_path);
-	snprintf(ret->why_not, sizeof(ret->why_not),
-		 "a cgroup cannot be made here (%s; inside a container its cgroup tree "
-		 "has to be "
-		 "writable); --soft-limits accepts a watchdog",
-		 strerrordesc_np(-r));
+		return sbx_err_set(err, r, "cgroup", "--cgroup %s: %s", explicit_path,
+				   ret->why_not);
 	return 0;
-}
-
-static int set_number(struct cgroup *cg, const char *file, uint64_t value,
-		      struct sbx_err *err)
-{
-	char text[32];
-	int r;
-
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	r = file_write(cg->fd, file, text);
-	if (r < 0)
-		return sbx_err_errno(err, r, "cgroup", "cannot write %s to %s", text,
-				     file);
-	return 1;
-}
-
-static int set_memory(struct cgroup *cg, uint64_t bytes, struct sbx_err *err)
-{
-	int r;
-
-	r = set_number(cg, "memory.max", bytes, err);
-	if (r > 0)
-		r = set_number(cg, "memory.oom.group", 1, err);
-	/* Kernels without swap accounting have no swap for a group to use. */
-	if (r > 0 && faccessat(cg->fd, "memory.swap.max", F_OK, 0) == 0)
-		r = set_number(cg, "memory.swap.max", 0, err);
-	return r;
-}
-
-static int set_cpus(struct cgroup *cg, uint64_t milli, struct sbx_err *err)
-{
-	char text[64];
-	int r;
-
-	snprintf(text, sizeof(text), "%" PRIu64 " 100000", milli * 100);
-	r = file_write(cg->fd, "cpu.max", text);
-	if (r < 0)
-		return sbx_err_errno(err, r, "cgroup", "cannot write '%s' to cpu.max",
-				     text);
-	return 1;
-}
-
-int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,
-		 struct sbx_err *err)
-{
-	enum cgroup_controller need = limit == SBX_LIMIT_MEMORY ? CGROUP_MEMORY
-				      : limit == SBX_LIMIT_PIDS ? CGROUP_PIDS
-								: CGROUP_CPU;
-
-	if (cg->fd < 0)
-		return 0;
-	if (!cg->has[need]) {
-		snprintf(cg->why_not, sizeof(cg->why_not),
-			 "the cgroup v2 controller '%s' is not available to us here (it "
-			 "may be bound "
-			 "to cgroup v1: boot with systemd.unified_cgroup_hierarchy=1; or "
-			 "not "
-			 "delegated: see 'autoexp doctor'); --soft-limits accepts a "
-			 "watchdog",
-			 controller_names[need]);
-		return 0;
-	}
-	if (limit == SBX_LIMIT_MEMORY)
-		return set_memory(cg, value, err);
-	if (limit == SBX_LIMIT_PIDS)
-		return set_number(cg, "pids.max", value + 1, err); /* our own process 1 */
-	return set_cpus(cg, value, err);
-}
-
-void cgroup_kill(const struct cgroup *cg)
-{
-	if (cg->fd >= 0)
-		file_write(cg->fd, "cgroup.kill", "1");
-}
-
-bool cgroup_is_empty(const struct cgroup *cg)
-{
-	return cg->fd < 0 || read_key(cg->fd, "cgroup.events", "populated") == 0;
-}
-
-static uint64_t read_number(int dir_fd, const char *name)
-{
-	cleanup_buf struct buf b = BUF_INIT;
-
-	return strtoull(read_text(dir_fd, name, &b), NULL, 10);
-}
-
-uint64_t cgroup_memory_now(const struct cgroup *cg)
-{
-	return cg->fd >= 0 ? read_number(cg->fd, "memory.current") : 0;
-}
-
-uint64_t cgroup_cpu_us(const struct cgroup *cg)
-{
-	return cg->fd >= 0 ? read_key(cg->fd, "cpu.stat", "usage_usec") : 0;
-}
-
-static uint64_t read_pressure(int dir_fd, const char *name)
-{
-	cleanup_buf struct buf b = BUF_INIT;
-	const char *full = strstr(read_text(dir_fd, name, &b), "full ");
-	const char *total = full ? strstr(full, "total=") : NULL;
-
-	return total ? strtoull(total + strlen("total="), NULL, 10) : 0;
-}
-
-void cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret)
-{
-	*ret = (struct cgroup_stats){ 0 };
-	if (cg->fd < 0)
-		return;
-	ret->memory_peak = read_number(cg->fd, "memory.peak");
-	ret->memory_max = read_key(cg->fd, "memory.events", "max");
-	ret->oom = read_key(cg->fd, "memory.events", "oom");
-	ret->oom_kill = read_key(cg->fd, "memory.events", "oom_kill");
-	ret->oom_group_kill = read_key(cg->fd, "memory.events", "oom_group_kill");
-	ret->pids_max = read_key(cg->fd, "pids.events", "max");
-	ret->cpu_us = read_key(cg->fd, "cpu.stat", "usage_usec");
-	ret->throttled = read_key(cg->fd, "cpu.stat", "nr_throttled");
-	ret->throttled_us = read_key(cg->fd, "cpu.stat", "throttled_usec");
-	ret->memory_pressure_us = read_pressure(cg->fd, "memory.pressure");
 }
 
 int cgroup_close(struct cgroup *cg)

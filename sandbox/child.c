@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "caps.h"
 #include "filter.h"
+#include "hold.h"
 #include "landlock.h"
 #include "mount.h"
 #include "net.h"
@@ -102,31 +103,6 @@ static int take_ids(const struct idmap *map, struct sbx_err *err)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return sbx_err_errno(err, -errno, "child", "cannot protect process 1");
-	return 0;
-}
-
-/* The first CPUs of those we may use, starting somewhere else for every box. */
-static int set_affinity(unsigned cpus, struct sbx_err *err)
-{
-	unsigned start = (unsigned)syscall(SYS_getpid), n, taken = 0;
-	cpu_set_t have, want;
-
-	CPU_ZERO(&want);
-	if (sched_getaffinity(0, sizeof(have), &have) < 0)
-		return sbx_err_errno(err, -errno, "affinity",
-				     "cannot read the CPUs we may use");
-	n = (unsigned)CPU_COUNT(&have);
-	for (unsigned i = 0; taken < cpus && taken < n && i < CPU_SETSIZE; i++) {
-		unsigned cpu = (start + i) % CPU_SETSIZE;
-
-		if (!CPU_ISSET(cpu, &have))
-			continue;
-		CPU_SET(cpu, &want);
-		taken++;
-	}
-	if (sched_setaffinity(0, sizeof(want), &want) < 0)
-		return sbx_err_errno(err, -errno, "affinity", "cannot choose %u CPUs",
-				     cpus);
 	return 0;
 }
 
@@ -232,6 +208,7 @@ static attr_noreturn void command_main(const struct child_args *args,
 			      args->cwd);
 	else if (set_limits(args, &msg->err) == 0 &&
 		 landlock_enter(args->plan, &msg->landlock_abi, &msg->err) == 0 &&
+		 hold_enter(args->hold, &msg->err) == 0 &&
 		 filter_enter(&args->filter, &listener_fd, &msg->err) == 0) {
 		/* Goes away with exec; the parent has it by then. */
 		if (listener_fd >= 0)
@@ -341,8 +318,9 @@ static int set_up(const struct child_args *args, struct child_msg *msg, uint64_t
 		r = sbx_err_errno(err, -errno, "child", "cannot make a cgroup namespace");
 	if (r == 0 && sethostname("autoexp", 7) < 0)
 		r = sbx_err_errno(err, -errno, "child", "cannot set the host name");
-	if (r == 0 && args->affinity_cpus)
-		r = set_affinity(args->affinity_cpus, err);
+	if (r == 0 && args->has_affinity &&
+	    sched_setaffinity(0, sizeof(args->affinity), &args->affinity) < 0)
+		r = sbx_err_errno(err, -errno, "affinity", "cannot choose CPUs");
 	if (r == 0)
 		r = caps_drop(err);
 	step(msg, CHILD_STEP_REST, last);

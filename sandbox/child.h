@@ -12,6 +12,8 @@
  * the parent is gone.
  */
 
+#include <sched.h>
+
 #include "filter.h"
 #include "plan.h"
 
@@ -52,7 +54,9 @@ struct child_args {
 	const char *cwd;
 	struct filter filter;
 	bool own_network;
-	unsigned affinity_cpus; /* 0 = leave alone */
+	unsigned hold; /* set of enum hold, for limits that are soft */
+	bool has_affinity;
+	cpu_set_t affinity;
 	uint64_t nproc;         /* RLIMIT_NPROC of the command, 0 = leave alone */
 	uint64_t file_size;     /* RLIMIT_FSIZE of the command, 0 = leave alone */
 	int status_fd;          /* SOCK_SEQPACKET to the parent */

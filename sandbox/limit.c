@@ -12,6 +12,7 @@
 #define DAY (86400 * USEC_PER_SEC)
 
 #define DURATION "a duration such as 500ms, 90s, 10m or 2h"
+#define RATE     "bytes a second such as 512K, 64MiB or 1G"
 #define SIZE     "a size such as 64M, 512MiB or 2G"
 
 /*
@@ -25,6 +26,10 @@ const struct limit_info limit_table[_SBX_LIMIT_MAX] = {
 				 USEC_PER_MSEC, 365 * DAY },
 	[SBX_LIMIT_CPUS] = { "cpus", "cpus", "a number of CPUs such as 0.5 or 2",
 			     parse_milli, 0, 10, 1000000 },
+	[SBX_LIMIT_IO_READ] = { "io_read", "io-read", RATE, parse_size, 0, 64 << 10,
+				1ULL << 50 },
+	[SBX_LIMIT_IO_WRITE] = { "io_write", "io-write", RATE, parse_size, 0, 64 << 10,
+				 1ULL << 50 },
 	[SBX_LIMIT_MEMORY] = { "memory", "memory", SIZE, parse_size, 2 * GiB, 4 * MiB,
 			       1ULL << 50 },
 	[SBX_LIMIT_PIDS] = { "pids", "pids", "a whole number of processes and threads",

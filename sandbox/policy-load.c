@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/strv.h"
 #include "base/table.h"
+#include "cpuset.h"
 #include "policy.h"
 
 #define STAGE "policy"
@@ -34,6 +35,7 @@ TABLE_CHECK(target_names, _SBX_TARGET_MAX);
 
 struct limits_out {
 	uint64_t *limits;
+	char *cpuset;
 	bool *written;
 };
 
@@ -61,6 +63,22 @@ static int read_limit(const struct yaml_node *n, const struct yaml_field *f, voi
 	return 0;
 }
 
+/* Beside the table: a list, which YAML may take for a number. */
+static int read_cpuset(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		       struct sbx_err *err)
+{
+	struct limits_out *out = base;
+	struct sbx_err why = { 0 };
+	char found[YAML_FOUND_SIZE];
+
+	if (!yaml_is_text(n))
+		return yaml_fail(n, err, "%s; accepted is %s",
+				 yaml_found(n, found, sizeof(found)), f->accepts);
+	if (cpuset_parse(n->text, out->cpuset, &why) < 0)
+		return yaml_fail(n, err, "%s", why.msg + strlen("cpuset: "));
+	return 0;
+}
+
 static int read_gpus(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		     struct sbx_err *err)
 {
@@ -72,20 +90,21 @@ static int read_gpus(const struct yaml_node *n, const struct yaml_field *f, void
 }
 
 int limits_read(const struct yaml_node *n, uint64_t limits[_SBX_LIMIT_MAX],
-		bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err)
+		char cpuset[static SBX_CPUSET_SIZE], bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err)
 {
-	static const struct yaml_field gpu_fields[] = {
+	static const struct yaml_field other_fields[] = {
+		{ "cpuset", read_cpuset, .accepts = "a list of CPUs such as 0-3,6" },
 		{ "gpus", read_gpus, .accepts = "'gpus: []' only: runs without a GPU" },
 		{ "gpu_memory", yaml_read_later, .accepts = "no GPU support" },
 		{ "gpu_enforcement", yaml_read_later, .accepts = "no GPU support" },
 	};
-	struct yaml_field fields[_SBX_LIMIT_MAX + ARRAY_SIZE(gpu_fields)];
-	struct limits_out out = { limits, ret_written };
+	struct yaml_field fields[_SBX_LIMIT_MAX + ARRAY_SIZE(other_fields)];
+	struct limits_out out = { limits, cpuset, ret_written };
 
 	for (size_t i = 0; i < _SBX_LIMIT_MAX; i++)
 		fields[i] = (struct yaml_field){ limit_table[i].name, read_limit,
 						 .accepts = limit_table[i].accepts };
-	memcpy(fields + _SBX_LIMIT_MAX, gpu_fields, sizeof(gpu_fields));
+	memcpy(fields + _SBX_LIMIT_MAX, other_fields, sizeof(other_fields));
 	return yaml_read_map(n, fields, ARRAY_SIZE(fields), &out, err);
 }
 
@@ -120,7 +139,7 @@ static int read_policy_limits(const struct yaml_node *n,
 {
 	struct sbx_policy *p = base;
 
-	return limits_read(n, p->limits, NULL, err);
+	return limits_read(n, p->limits, p->cpuset, NULL, err);
 }
 
 static bool is_or_below(const char *path, const char *dir)

@@ -25,11 +25,11 @@ int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_pol
 /**
  * limits_read() - a mapping of limits, as policies and configurations have it
  * @n:            any node; one that is no mapping is an error
- * @limits:       only those that are written are changed
+ * @limits, @cpuset:  only those that are written are changed
  * @ret_written:  set to true for each limit that is written; may be NULL
  */
 int limits_read(const struct yaml_node *n, uint64_t limits[_SBX_LIMIT_MAX],
-		bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err);
+		char cpuset[static SBX_CPUSET_SIZE], bool ret_written[_SBX_LIMIT_MAX], struct sbx_err *err);
 
 /* network: none or host. A reader for a table (yaml-tree.h); the member is enum
  * sbx_network. */

@@ -82,6 +82,12 @@ static json_t *limits_json(const struct sbx_result *r)
 					      number(l->value), "enforced_by",
 					      layer_names[l->layer], "hit", (int)l->hit));
 	}
+	/* Not a number: the CPUs are a wall that is always there and never "reached". */
+	if (*r->cpuset)
+		json_object_set_new(all, "cpuset",
+				    json_pack("{s:s, s:s, s:b}", "value", r->cpuset,
+					      "enforced_by", layer_names[r->cpuset_layer],
+					      "hit", 0));
 	return all;
 }
 
@@ -90,14 +96,17 @@ static json_t *evidence_json(const struct sbx_result *r)
 	const struct cgroup_stats *s = &r->stats;
 
 	return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o}, s:{s:o, s:o, s:o}, s:{s:o},"
-			 " s:{s:s, s:s, s:o, s:o}}",
+			 " s:{s:o, s:o}, s:{s:s, s:s, s:o, s:o}}",
 			 "memory.events", "max", number(s->memory_max), "oom",
 			 number(s->oom), "oom_kill", number(s->oom_kill),
 			 "oom_group_kill", number(s->oom_group_kill),
 			 "pids.events", "max", number(s->pids_max), "cpu.stat",
 			 "usage_usec", number(s->cpu_us), "nr_throttled",
 			 number(s->throttled), "throttled_usec", number(s->throttled_us),
-			 "psi", "memory_full_us", number(s->memory_pressure_us), "kill",
+			 "psi", "memory_full_us",
+			 s->has_pressure ? number(s->memory_pressure_us) : json_null(),
+			 "io.stat", "rbytes", number(s->io_read_bytes), "wbytes",
+			 number(s->io_write_bytes), "kill",
 			 "by", kill_names[r->killed], "signal",
 			 r->killed ? "SIGKILL" : "none", "at_us", number(r->killed_us),
 			 "dead_after_us", number(r->dead_us));

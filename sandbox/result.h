@@ -41,6 +41,9 @@ struct sbx_result {
 	const char *label; /* what a framework called its end (label.h), or NULL */
 	struct limit_result limits[_SBX_LIMIT_MAX];
 	unsigned kill_on; /* the policy's */
+	char cpuset[SBX_CPUSET_SIZE]; /* "" = not limited */
+	enum sbx_layer cpuset_layer;
+	bool memory_peak_sampled; /* by us from time to time: what lies between is missed */
 	bool soft; /* at least one limit is held by a watchdog */
 	struct cgroup_stats stats;
 	struct denied denied; /* system calls that were refused and counted */

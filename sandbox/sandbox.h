@@ -23,6 +23,8 @@ enum sbx_limit {
 	SBX_LIMIT_WALL,
 	SBX_LIMIT_CPU_TIME, /* µs, user + system of the whole tree */
 	SBX_LIMIT_CPUS,     /* thousandths of a CPU */
+	SBX_LIMIT_IO_READ,  /* bytes a second, from each disk */
+	SBX_LIMIT_IO_WRITE, /* bytes a second, to each disk */
 	SBX_LIMIT_MEMORY, /* bytes, whole tree, tmpfs and kernel memory included; swap is 0 */
 	SBX_LIMIT_PIDS,    /* processes and threads */
 	SBX_LIMIT_SCRATCH, /* bytes in /tmp, /dev/shm, $HOME, scratch paths and target */
@@ -32,6 +34,9 @@ enum sbx_limit {
 	SBX_LIMIT_OUTPUT,    /* bytes of stdout and stderr that are kept */
 	_SBX_LIMIT_MAX
 };
+
+/* Room for a list of CPUs in its shortest form. */
+#define SBX_CPUSET_SIZE 256
 
 /* Which layer holds a limit; the names are part of the record. */
 enum sbx_layer {
@@ -77,6 +82,7 @@ struct sbx_policy {
 	char *name;
 	uint64_t limits
 		[_SBX_LIMIT_MAX]; /* base units of enum sbx_limit; 0 = not limited */
+	char cpuset[SBX_CPUSET_SIZE]; /* CPUs it may run on: "0-3,6"; "" = any */
 	char **system;            /* host directories shown read-only */
 	enum sbx_network network;
 	enum sbx_target_mode target;

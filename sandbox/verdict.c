@@ -42,6 +42,18 @@ static bool ends_run(const struct sbx_result *r, enum sbx_limit limit)
 	return r->kill_on & 1U << limit;
 }
 
+/*
+ * Nothing counts how often io.max made somebody wait. A disk that gave nine tenths of the rate
+ * over the whole run was at its limit; a shorter wait in between goes unseen.
+ */
+static bool at_rate(const struct sbx_result *r, enum sbx_limit limit, uint64_t bytes)
+{
+	const struct limit_result *l = &r->limits[limit];
+
+	return l->layer == SBX_LAYER_CGROUP2 && bytes &&
+	       (double)bytes * 1e6 >= 0.9 * (double)l->value * (double)r->wall_us;
+}
+
 /* What the monitor saw while the box lived (scratch, inodes, out) is marked already. */
 static void mark_hits(struct sbx_result *r)
 {
@@ -54,6 +66,9 @@ static void mark_hits(struct sbx_result *r)
 	l[SBX_LIMIT_CPUS].hit = l[SBX_LIMIT_CPUS].value && r->stats.throttled > 0;
 	l[SBX_LIMIT_MEMORY].hit =
 		(r->stats.oom_kill > 0 && r->stats.oom > 0) || r->killed == KILL_MEMORY;
+	l[SBX_LIMIT_IO_READ].hit = at_rate(r, SBX_LIMIT_IO_READ, r->stats.io_read_bytes);
+	l[SBX_LIMIT_IO_WRITE].hit =
+		at_rate(r, SBX_LIMIT_IO_WRITE, r->stats.io_write_bytes);
 	l[SBX_LIMIT_PIDS].hit = r->stats.pids_max > 0 || r->killed == KILL_PIDS;
 	l[SBX_LIMIT_OUTPUT].hit =
 		l[SBX_LIMIT_OUTPUT].value && r->output_bytes > l[SBX_LIMIT_OUTPUT].value;

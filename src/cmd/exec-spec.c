@@ -7,6 +7,7 @@
 #include "base/strv.h"
 #include "base/table.h"
 #include "cmd/exec.h"
+#include "cpuset.h"
 #include "policy-load.h"
 #include "policy.h"
 
@@ -55,6 +56,12 @@ static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_
 	json_object_foreach(limits, key, value) {
 		int i = limit_find(key);
 
+		if (streq(key, "cpuset") && json_is_string(value)) {
+			if (cpuset_parse(json_string_value(value), policy->cpuset, err) <
+			    0)
+				return err->code;
+			continue;
+		}
 		if (i < 0 || !json_is_integer(value) || json_integer_value(value) < 0)
 			return sbx_err_set(err, -EINVAL, "spec",
 					   "limits: '%s' is not known", key);

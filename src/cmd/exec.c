@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/strv.h"
+#include "cpuset.h"
 #include "limit.h"
 
 static const char help[] =
@@ -35,6 +36,9 @@ static const char help[] =
 	"  --wall TIME         elapsed time, such as 90s or 10m [10m]\n"
 	"  --cpu-time TIME     CPU time of the whole tree [not limited]\n"
 	"  --cpus N            CPUs at a time, such as 0.5 or 2 [not limited]\n"
+	"  --cpuset LIST       CPUs to run on, such as 0-3,6 [any]\n"
+	"  --io-read RATE      bytes a second from each disk, such as 64M [not limited]\n"
+	"  --io-write RATE     bytes a second to each disk [not limited]\n"
 	"  --memory SIZE       memory of the whole tree, such as 64M or 2G; swap is 0 "
 	"[2GiB]\n"
 	"  --pids N            processes and threads [256]\n"
@@ -69,6 +73,7 @@ enum {
 	OPT_STDIN,
 	OPT_NET,
 	OPT_KILL_ON,
+	OPT_CPUSET,
 	OPT_SOFT,
 	OPT_CGROUP,
 	OPT_POLICY,
@@ -83,6 +88,9 @@ static const struct option options[] = {
 	{ "wall", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_WALL },
 	{ "cpu-time", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_CPU_TIME },
 	{ "cpus", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_CPUS },
+	{ "cpuset", required_argument, NULL, OPT_CPUSET },
+	{ "io-read", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_IO_READ },
+	{ "io-write", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_IO_WRITE },
 	{ "memory", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_MEMORY },
 	{ "pids", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_PIDS },
 	{ "scratch", required_argument, NULL, OPT_LIMIT + SBX_LIMIT_SCRATCH },
@@ -256,6 +264,8 @@ static int take_option(struct parser *p, int opt, const char *arg)
 		return set_net(req, arg, err);
 	case OPT_KILL_ON:
 		return set_kill_on(req, arg, err);
+	case OPT_CPUSET:
+		return cpuset_parse(arg, req->policy->cpuset, err);
 	case OPT_SOFT:
 		req->policy->soft = true;
 		return 0;

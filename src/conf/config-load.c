@@ -128,7 +128,7 @@ static int read_limits(const struct yaml_node *n, const struct yaml_field *f att
 {
 	struct config *c = base;
 
-	return limits_read(n, c->limits, c->limits_written, err);
+	return limits_read(n, c->limits, c->cpuset, c->limits_written, err);
 }
 
 /* --- names --- */

@@ -216,6 +216,7 @@ static bool same_metrics(const struct config *a, const struct config *b)
 static bool same_limits(const struct config *a, const struct config *b)
 {
 	return memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
+	       streq(a->cpuset, b->cpuset) &&
 	       memcmp(a->limits_written, b->limits_written, sizeof(a->limits_written)) ==
 		       0;
 }

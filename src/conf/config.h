@@ -120,6 +120,7 @@ struct config {
 	bool caps_written[_CAP_MAX]; /* false: the default, worth printing at start */
 	uint64_t limits[_SBX_LIMIT_MAX];
 	bool limits_written[_SBX_LIMIT_MAX];
+	char cpuset[SBX_CPUSET_SIZE]; /* "" = not written */
 
 	struct config_proposer proposer;
 	char *policy; /* a name, or (with a slash) a path, relative ones to dir */

@@ -80,6 +80,7 @@ static int take_policy(struct bench *b, struct sbx_err *err)
 	int r;
 
 	memcpy(b->limits, c->limits, sizeof(b->limits));
+	memcpy(b->cpuset, c->cpuset, sizeof(b->cpuset));
 	b->policy = strchr(c->policy, '/') && c->policy[0] != '/'
 			    ? str_printf("%s/%s", c->dir, c->policy)
 			    : strdup(c->policy);
@@ -94,6 +95,8 @@ static int take_policy(struct bench *b, struct sbx_err *err)
 	for (int i = 0; i < _SBX_LIMIT_MAX; i++)
 		if (!c->limits_written[i])
 			b->limits[i] = policy->limits[i];
+	if (!*b->cpuset)
+		memcpy(b->cpuset, policy->cpuset, sizeof(b->cpuset));
 	return 0;
 }
 
@@ -170,6 +173,7 @@ static void fill_job(const struct bench *b, int log_fd, uint64_t left_us,
 		.network = network_names[c->network],
 		.policy = b->policy,
 		.soft = b->soft,
+		.cpuset = b->cpuset,
 		.log_fd = log_fd,
 	};
 	memcpy(job->limits, b->limits, sizeof(job->limits));

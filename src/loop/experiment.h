@@ -20,6 +20,7 @@ struct bench {
 	char *target;          /* the target's path, inside and outside */
 	char **show, **scratch, **env;
 	char *policy;                    /* a name or an absolute path */
+	char cpuset[SBX_CPUSET_SIZE];    /* the same; "" = any */
 	uint64_t limits[_SBX_LIMIT_MAX]; /* of the configuration, else of the policy */
 	bool soft;
 };

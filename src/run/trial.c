@@ -60,7 +60,7 @@ static json_t *strings(char *const *v)
 	return list;
 }
 
-static json_t *limits_json(const uint64_t limits[_SBX_LIMIT_MAX])
+static json_t *limits_json(const uint64_t limits[_SBX_LIMIT_MAX], const char *cpuset)
 {
 	json_t *obj = json_object();
 
@@ -68,6 +68,8 @@ static json_t *limits_json(const uint64_t limits[_SBX_LIMIT_MAX])
 		if (limits[i])
 			json_object_set_new(obj, limit_table[i].name,
 					    json_integer((json_int_t)limits[i]));
+	if (cpuset && *cpuset)
+		json_object_set_new(obj, "cpuset", json_string(cpuset));
 	return obj;
 }
 
@@ -106,7 +108,7 @@ static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *er
 		job->view_path, "source", job->view_source, "target", target_json(job),
 		"show", strings(job->show), "scratch", strings(job->scratch), "env",
 		env_json(job->env), "network", job->network, "limits",
-		limits_json(job->limits), "soft", (int)job->soft, "policy", job->policy,
+		limits_json(job->limits, job->cpuset), "soft", (int)job->soft, "policy", job->policy,
 		"cgroup", job->cgroup);
 	if (!spec || (job->target_path && !json_object_get(spec, "target")) ||
 	    json_array_size(json_object_get(spec, "argv")) != strv_len(job->argv) ||

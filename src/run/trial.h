@@ -29,6 +29,7 @@ struct trial_job {
 	const char *policy;
 	const char *cgroup;              /* or NULL */
 	uint64_t limits[_SBX_LIMIT_MAX]; /* 0 = not limited */
+	const char *cpuset;              /* NULL or "" = any CPU */
 	bool soft;
 	int log_fd; /* takes stdout and stderr, capped; or -EBADF */
 };

@@ -92,6 +92,8 @@ static void plan_limits(const struct term *t, const struct report_plan *p)
 			buf_printf(&b, "%s%s %s", b.len ? ", " : "", limit_table[i].name,
 				   limit_format((enum sbx_limit)i, p->limits[i], text,
 						sizeof(text)));
+	if (*p->cpuset)
+		buf_printf(&b, ", cpuset %s", p->cpuset);
 	line(t, "limits", "%s (each experiment)", buf_str(&b));
 	if (*p->enforcement)
 		line(t, "enforced", "%s%s",

@@ -15,6 +15,7 @@ struct report_plan {
 	const struct campaign *campaign;
 	const char *target; /* path in the repository */
 	const uint64_t *limits;
+	const char *cpuset; /* "" = any CPU */
 	const char *enforcement; /* "" = not known yet */
 	bool fresh;         /* the campaign begins now */
 	bool proposes; /* not `try` */

@@ -34,6 +34,7 @@ static void on_begin(void *user, const struct session *s)
 		.target = s->target,
 		.fresh = !s->exists,
 		.limits = s->bench.limits,
+		.cpuset = s->bench.cpuset,
 		.enforcement = s->enforcement,
 		.proposes = !s->options->is_try,
 	};

@@ -181,6 +181,102 @@ def test_without_the_kernel_only_whole_cpus(exec_box):
     assert "whole number of CPUs" in box.stderr
 
 
+# --- CPUs ----------------------------------------------------------------------------------
+
+
+def usable_cpus():
+    return sorted(os.sched_getaffinity(0))
+
+
+WIDEN = """
+import os
+def allowed():
+    return sorted(os.sched_getaffinity(0))
+before = allowed()
+try:
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    print(before, allowed())
+except OSError as error:
+    print(before, error.strerror)"""
+
+
+def test_cpuset_keeps_the_box_on_its_cpus(exec_box):
+    """However the candidate asks for more."""
+    cpu = usable_cpus()[-1]
+    box = exec_box("python3", "-c", WIDEN, options=["--cpuset", cpu])
+    assert box.status == 0, box
+    assert limit(box, "cpuset") == {"value": str(cpu), "hit": False,
+                                    "enforced_by": "cgroup2" if HARD else "affinity"}
+    assert box.stdout in (f"[{cpu}] [{cpu}]\n", f"[{cpu}] Operation not permitted\n")
+
+
+@hard_only
+def test_two_spinners_on_one_cpu_share_it(exec_box):
+    box = exec_box(payload("spin"), 2, 2000, options=["--cpuset", "0", "--wall", "30s"])
+    assert box.record["verdict"] == "ok", box
+    assert box.record["cpu_us"] < 1.25 * box.record["wall_us"]
+
+
+def test_cpus_by_affinity_cannot_be_widened(exec_box):
+    box = exec_box("python3", "-c", WIDEN, options=["--cpus", "1"])
+    if limit(box, "cpus")["enforced_by"] == "affinity":
+        before, _, after = box.stdout.partition("] ")
+        assert (before.count(","), after) == (0, "Operation not permitted\n"), box
+
+
+def test_cpus_that_are_not_there_are_refused(exec_box):
+    box = exec_box("true", options=["--cpuset", "0,1023"])
+    assert box.status == 125
+    assert box.record["verdict"] == "setup-error"
+    assert "1023" in box.stderr and "these are" in box.stderr
+
+
+@pytest.mark.parametrize("text", ["", "x", "3-1", "1024", "0;1"])
+def test_a_wrong_list_of_cpus_is_a_usage_error(exec_box, text):
+    box = exec_box("true", options=["--cpuset", text])
+    assert box.status == 2
+    assert "cpuset" in box.stderr
+
+
+# --- disks ---------------------------------------------------------------------------------
+
+DISK = "/srv/disk"
+READ = ["dd", f"if={DISK}/file", "of=/dev/null", "bs=64k", "count=48", "iflag=direct"]
+
+
+@hard_only
+@pytest.mark.skipif(not os.path.exists(DISK + "/file"), reason="native: no disk of our own")
+def test_io_read_slows_a_reader_down(exec_box):
+    """By ratio: 3 MiB at 1 MiB a second take long beside the same without a limit."""
+    free = exec_box(*READ, options=["--show", DISK])
+    slow = exec_box(*READ, options=["--show", DISK, "--io-read", "1M", "--wall", "30s"])
+    assert (free.status, slow.status) == (0, 0), (free, slow)
+    assert slow.record["wall_us"] > 3 * free.record["wall_us"]
+    assert slow.record["wall_us"] > 1500000
+    assert limit(slow, "io_read") == {"value": MIB, "enforced_by": "cgroup2", "hit": True}
+    assert slow.record["evidence"]["io.stat"]["rbytes"] == 3 * MIB
+    assert "io_read" not in free.record["limits"]
+
+
+@hard_only
+@pytest.mark.skipif(not os.path.exists(DISK + "/file"), reason="native: no disk of our own")
+def test_io_that_was_not_used_is_no_hit(exec_box):
+    box = exec_box("true", options=["--io-read", "1M", "--io-write", "1M"])
+    assert box.status == 0, box
+    for name in ("io_read", "io_write"):
+        assert limit(box, name) == {"value": MIB, "enforced_by": "cgroup2", "hit": False}
+
+
+@soft_only
+def test_io_without_the_kernel_is_refused_or_recorded_as_nobodys(exec_box):
+    refused = exec_box("true", options=["--io-read", "1M"], soft=False)
+    assert refused.status == 125
+    box = exec_box("true", options=["--io-write", "1M"])
+    assert box.status == 0, box
+    assert limit(box, "io_write") == {"value": MIB, "enforced_by": "none", "hit": False}
+    assert box.record["enforcement"] == "soft"
+
+
 # --- output ------------------------------------------------------------------------------
 
 FLOOD = (20 if IN_VM else 100) * MIB

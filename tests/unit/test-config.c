@@ -86,6 +86,7 @@ static void omitted_keys_have_defaults(void **state attr_unused)
 	assert_null(c->env);
 	assert_int_equal(c->network, SBX_NETWORK_NONE);
 	assert_null(c->tag);
+	assert_string_equal(c->cpuset, "");
 	config_free(c);
 }
 
@@ -110,7 +111,8 @@ static const char full[] =
 	"  max_wall_clock_hours: 0.5\n"
 	"limits: {wall: 5m, cpu_time: 20m, cpus: 1.5, memory: 8GiB, pids: 64, scratch: "
 	"2GiB,\n"
-	"         out: 1M, inodes: 99, file_size: 1G, output: 16MiB, gpus: []}\n"
+	"         out: 1M, inodes: 99, file_size: 1G, output: 16MiB, gpus: [],\n"
+	"         cpuset: '6,0-3', io_read: 100M, io_write: 50M}\n"
 	"proposer:\n"
 	"  kind: builtin\n"
 	"  seed: 42\n"
@@ -156,6 +158,8 @@ static void every_key_is_read(void **state attr_unused)
 		assert_true(c->caps_written[i]);
 	assert_int_equal(c->limits[SBX_LIMIT_CPU_TIME], 1200 * USEC_PER_SEC);
 	assert_int_equal(c->limits[SBX_LIMIT_CPUS], 1500);
+	assert_int_equal(c->limits[SBX_LIMIT_IO_READ], 100 << 20);
+	assert_string_equal(c->cpuset, "0-3,6");
 	for (size_t i = 0; i < _SBX_LIMIT_MAX; i++)
 		assert_true(c->limits_written[i]);
 	assert_int_equal(c->proposer.seed, 42);

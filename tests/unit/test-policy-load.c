@@ -36,6 +36,7 @@ static void assert_same(const struct sbx_policy *a, const struct sbx_policy *b)
 {
 	assert_string_equal(a->name, b->name);
 	assert_memory_equal(a->limits, b->limits, sizeof(a->limits));
+	assert_string_equal(a->cpuset, b->cpuset);
 	assert_int_equal(strv_len(a->system), strv_len(b->system));
 	for (size_t i = 0; a->system[i]; i++)
 		assert_string_equal(a->system[i], b->system[i]);
