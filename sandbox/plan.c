@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/strv.h"
 #include "limit.h"
@@ -12,8 +13,12 @@
 #include "show.h"
 
 /* Device nodes of the host that are safe to share: stateless, or the caller's own. */
-static const char *const devices[] = {
-	"null", "zero", "full", "random", "urandom", "tty"
+static const struct device {
+	const char *path;
+	unsigned major, minor;
+} devices[] = {
+	{ "/dev/null", 1, 3 },   { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
 static const char *const device_links[][2] = {
@@ -134,15 +139,21 @@ static int add_system(struct plan *p, const char *path, struct sbx_err *err)
 	return add_text(p, OP_SYMLINK, path, target, err);
 }
 
+static int add_device(struct plan *p, const struct device *d, struct sbx_err *err)
+{
+	struct op op = { .type = OP_BIND,
+			 .flags = OP_DEVICE,
+			 .rdev = makedev(d->major, d->minor) };
+
+	return add(p, op, d->path, d->path, NULL, err);
+}
+
 static int add_devices(struct plan *p, struct sbx_err *err)
 {
-	char path[64];
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(devices); i++) {
-		snprintf(path, sizeof(path), "/dev/%s", devices[i]);
-		r = add_bind(p, path, path, OP_DEVICE, err);
-	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(devices); i++)
+		r = add_device(p, &devices[i], err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(device_links); i++)
 		r = add_text(p, OP_SYMLINK, device_links[i][0], device_links[i][1], err);
 	if (r == 0)
@@ -418,6 +429,23 @@ static int open_owned(const struct op *op, const struct stat *st, const struct i
 	return r == -EINVAL ? 0 : r;
 }
 
+/* Whoever could put something else there must not have it lent to the box, or mask with it. */
+static int check_kind(const struct op *op, const struct stat *st, struct sbx_err *err)
+{
+	if (op->flags & OP_DEVICE) {
+		if (S_ISCHR(st->st_mode) && st->st_rdev == op->rdev)
+			return 0;
+		return sbx_err_set(err, -ENODEV, "mount",
+				   "%s of this host is not the device %u:%u that it has "
+				   "to be",
+				   op->source, major(op->rdev), minor(op->rdev));
+	}
+	if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode))
+		return 0;
+	return sbx_err_set(err, -EINVAL, "mount",
+			   "cannot show %s: neither a file nor a directory", op->source);
+}
+
 static int open_source(struct op *op, const struct idmap *map, struct sbx_err *err)
 {
 	struct stat st;
@@ -432,10 +460,9 @@ static int open_source(struct op *op, const struct idmap *map, struct sbx_err *e
 		return sbx_err_errno(err, -errno, "mount", "cannot look at %s",
 				     op->source);
 	op->is_dir = S_ISDIR(st.st_mode);
-	if (!op->is_dir && !S_ISREG(st.st_mode) && !(op->flags & OP_DEVICE))
-		return sbx_err_set(err, -EINVAL, "mount",
-				   "cannot show %s: neither a file nor a directory",
-				   op->source);
+	r = check_kind(op, &st, err);
+	if (r < 0)
+		return r;
 	r = mount_restrict(op->fd, op->flags & OP_DEVICE);
 	if (r < 0)
 		return sbx_err_errno(err, r, "mount", "cannot make %s read-only",

@@ -45,6 +45,7 @@ struct op {
 	enum op_type type;
 	unsigned flags;
 	mode_t mode;
+	dev_t rdev;   /* bind with OP_DEVICE: which device the source has to be */
 	char *source; /* bind: what is shown; file, scratch, target: where on scratch it is */
 	char *dest;
 	char *arg; /* text; of a tmpfs its options; of the target its directory */

@@ -29,6 +29,16 @@ def on_shared_host(script, folder):
     return done.stdout.splitlines()
 
 
+@pytest.mark.parametrize("what", ["$folder/file", "/dev/zero"])
+def test_a_null_device_that_is_none_is_refused(tmp_path, what):
+    (tmp_path / "file").touch()
+    lines = on_shared_host(f"mount --bind {what} /dev/null\n"
+                           "status=0; $box -- true 2>$folder/errors || status=$?\n"
+                           "echo $status; cat $folder/errors", tmp_path)
+    assert lines[0] == "125"
+    assert "/dev/null of this host is not the device 1:3" in lines[1]
+
+
 def test_the_host_sees_no_mount_of_the_box(tmp_path):
     before_during_after = on_shared_host(
         "mount --make-rshared /\n"
