@@ -83,13 +83,12 @@ static int prepare(struct box *b, struct sbx_err *err)
 					  : "/";
 	b->args.file_size = b->policy->limits[SBX_LIMIT_FILE_SIZE];
 	b->result->kill_on = b->policy->kill_on;
-	b->args.filter = filter_default;
-	if (!b->policy->count_denials)
-		b->args.filter.counted = NULL;
 	b->args.own_network = b->policy->network == SBX_NETWORK_NONE;
 
 	r = make_env(b, err);
 	b->args.env = b->env;
+	if (r == 0)
+		r = filter_choose(b->policy, &b->args.filter, err);
 	if (r == 0)
 		r = idmap_choose(&b->args.map, err);
 	if (r == 0)
@@ -164,6 +163,7 @@ static void finish(struct box *b)
 	output_done(&b->output);
 	spawn_close(&b->spawn);
 	plan_free(b->args.plan);
+	filter_done(&b->args.filter);
 	strv_free(b->env);
 	if (cgroup_close(&b->cg) < 0)
 		r->unreaped = true;

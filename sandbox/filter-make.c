@@ -54,7 +54,7 @@ struct filter_maker {
 	uint32_t unnamed;
 	uint32_t answers[FILTER_MAX_NR];
 	bool named[FILTER_MAX_NR];
-	bool conditional[FILTER_MAX_NR]; /* at least one rule or floor with this number */
+	bool has_rules[FILTER_MAX_NR], has_floor[FILTER_MAX_NR];
 	struct rules rules, floor;
 };
 
@@ -141,6 +141,7 @@ void filter_maker_set(struct filter_maker *m, uint32_t answer, const char *const
 			continue;
 		m->answers[nr] = answer;
 		m->named[nr] = true;
+		m->has_rules[nr] = false;
 		drop_rules(&m->rules, nr);
 	}
 }
@@ -169,7 +170,7 @@ int filter_maker_rule(struct filter_maker *m, const struct syscall_rule *rule)
 	if (!is_here(nr))
 		return 0;
 	if (rule->args[0].op != ARG_END) {
-		m->conditional[nr] = true;
+		m->has_rules[nr] = true;
 		return add(&m->rules, nr, rule);
 	}
 	if (!m->named[nr] || filter_compare(rule->answer, m->answers[nr]) < 0)
@@ -184,7 +185,7 @@ int filter_maker_floor(struct filter_maker *m, const struct syscall_rule *rule)
 
 	if (!is_here(nr))
 		return 0;
-	m->conditional[nr] = true;
+	m->has_floor[nr] = true;
 	return add(&m->floor, nr, rule);
 }
 
@@ -420,12 +421,17 @@ struct ranges {
 	size_t at[FILTER_MAX_NR]; /* the jumps to the calls with rules of their own */
 };
 
+static bool needs_own(const struct filter_maker *m, int nr)
+{
+	return m->has_rules[nr] || (m->has_floor[nr] && passes(m->answers[nr]));
+}
+
 static size_t make_ranges(const struct filter_maker *m, struct range *list)
 {
 	size_t n = 0;
 
 	for (int nr = 0; nr < FILTER_MAX_NR; nr++) {
-		int own = m->conditional[nr] ? nr : -1;
+		int own = needs_own(m, nr) ? nr : -1;
 
 		if (!n || own >= 0 || list[n - 1].nr >= 0 ||
 		    list[n - 1].answer != m->answers[nr])
@@ -479,7 +485,7 @@ static void program(struct program *p, const struct filter_maker *m, struct rang
 	load(p, offsetof(struct seccomp_data, nr));
 	search(p, r, r->list, make_ranges(m, r->list));
 	for (int nr = 0; nr < FILTER_MAX_NR; nr++) {
-		if (!m->conditional[nr])
+		if (!needs_own(m, nr))
 			continue;
 		land(p, r->at[nr]);
 		call(p, m, nr);

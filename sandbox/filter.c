@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
+#include "base/macro.h"
 #include "filter-bpf.h"
 
 /* Linux 5.19; headers may be older. */

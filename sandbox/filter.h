@@ -8,17 +8,42 @@
  */
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
-#include "base/err.h"
+#include "base/sha256.h"
+#include "sandbox.h"
 
 struct filter {
 	const struct sock_filter *plain;
 	const struct sock_filter *counted; /* NULL = refusals are not counted */
 	unsigned short n;                  /* instructions of each */
+	char sha256[SHA256_TEXT_SIZE];     /* of the plain form, as the kernel gets it */
+	char libseccomp[16];               /* version whose names it was made with */
+	struct sock_filter *own;           /* what filter_done() frees */
 };
 
-/* That of the default policy, compiled when the program was built. */
+/* That of the default policy. */
 extern const struct filter filter_default;
+
+/* Those of the shipped policies, compiled when the program was built. */
+struct filter_shipped {
+	const char *text; /* policy_dump_filter() of the policies that have it */
+	struct filter filter;
+};
+extern const struct filter_shipped filters_shipped[];
+extern const size_t n_filters_shipped;
+
+/**
+ * filter_choose() - the filter of a policy
+ * @ret:  freed by filter_done(); made anew where it is none of those that are shipped
+ *
+ * Return: 0; -EINVAL for a profile that cannot be used; other negative errno
+ */
+int filter_choose(const struct sbx_policy *p, struct filter *ret, struct sbx_err *err);
+void filter_done(struct filter *f);
+
+/* What the plain form answers, SECCOMP_RET_…; for explanations and tests. */
+uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d);
 
 /**
  * filter_enter() - put the calling process under the filter, for good

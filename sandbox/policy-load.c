@@ -3,18 +3,24 @@
 /*
  * One table of keys. A policy starts as the built-in default, so a file that says nothing
  * about a key means the default of that key, and `description: …` alone is a whole
- * policy.
+ * policy. With `extends` it starts as another one.
+ *
+ * A value replaces what was there, a list the whole list; a key with "+" behind it (`deny+`)
+ * adds to the list. A system call that a file allows is no longer denied by the files it
+ * extends, and the other way round; in one file it may be in one of the lists only.
  */
 
 #include "policy-load.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/strv.h"
 #include "base/table.h"
 #include "cpuset.h"
 #include "policy.h"
+#include "filter-rules.h"
 
 #define STAGE "policy"
 
@@ -23,13 +29,6 @@ const char *const network_names[] = {
 	[SBX_NETWORK_HOST] = "host",
 };
 TABLE_CHECK(network_names, _SBX_NETWORK_MAX);
-
-static const char *const target_names[] = {
-	[SBX_TARGET_BIND] = "bind",
-	[SBX_TARGET_OVERLAY] = "overlay",
-	[SBX_TARGET_RO] = "ro",
-};
-TABLE_CHECK(target_names, _SBX_TARGET_MAX);
 
 /* --- limits --- */
 
@@ -125,22 +124,72 @@ int network_read(const struct yaml_node *n, const struct yaml_field *f, void *ba
 	return yaml_read_enum(n, &words, base, err);
 }
 
-static int read_description(const struct yaml_node *n, const struct yaml_field *f,
-			    void *base attr_unused, struct sbx_err *err)
+/*
+ * While a file is read: what is read into, and the files that wait for the end of this one
+ * because they extend it.
+ */
+struct loader {
+	struct sbx_policy *policy;
+	const char *policy_dir; /* or NULL */
+	const char *path;       /* of the file */
+	const char *name;       /* the same, as the policy owns it */
+	const struct loader *outer;
+	unsigned depth;
+	dev_t dev;
+	ino_t ino;
+};
+
+#define EXTENDS_MAX 8
+
+static struct policy_origin origin(const struct loader *l, const struct yaml_node *n)
 {
-	if (yaml_is_text(n))
-		return 0;
-	return yaml_fail(n, err, "this is no text; accepted is %s", f->accepts);
+	return (struct policy_origin){ l->name, n->line };
+}
+
+static int read_description(const struct yaml_node *n, const struct yaml_field *f,
+			    void *base, struct sbx_err *err)
+{
+	struct loader *l = base;
+
+	if (!yaml_is_text(n))
+		return yaml_fail(n, err, "this is no text; accepted is %s", f->accepts);
+	free(l->policy->description);
+	l->policy->description = strdup(n->text);
+	l->policy->origins->keys[POLICY_DESCRIPTION] = origin(l, n);
+	return l->policy->description ? 0 : sbx_err_oom(err, STAGE);
 }
 
 static int read_policy_limits(const struct yaml_node *n,
 			      const struct yaml_field *f attr_unused, void *base,
 			      struct sbx_err *err)
 {
-	struct sbx_policy *p = base;
+	struct loader *l = base;
+	bool written[_SBX_LIMIT_MAX] = { false };
+	int r = limits_read(n, l->policy->limits, l->policy->cpuset, written, err);
 
-	return limits_read(n, p->limits, p->cpuset, NULL, err);
+	for (int i = 0; r == 0 && i < _SBX_LIMIT_MAX; i++)
+		if (written[i])
+			l->policy->origins->limits[i] =
+				origin(l, yaml_get(n, limit_table[i].name));
+	if (r == 0 && yaml_get(n, "cpuset"))
+		l->policy->origins->keys[POLICY_CPUSET] = origin(l, yaml_get(n, "cpuset"));
+	return r;
 }
+
+/* A value of one key: f->arg is the table that reads it, f->max its place among the origins. */
+static int read_value(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		      struct sbx_err *err)
+{
+	const struct yaml_field *inner = f->arg;
+	struct loader *l = base;
+	int r = inner->read(n, inner, l->policy, err);
+
+	if (r == 0)
+		l->policy->origins->keys[f->max] = origin(l, n);
+	return r;
+}
+
+/* --- lists --- */
 
 static bool is_or_below(const char *path, const char *dir)
 {
@@ -173,34 +222,110 @@ static const char *system_problem(const char *path)
 	return NULL;
 }
 
-static int read_system(const struct yaml_node *n, const struct yaml_field *f, void *base,
-		       struct sbx_err *err)
+/* Which list, and how it is read; f->arg of a field. */
+struct list_field {
+	enum policy_list which;
+	bool adds; /* a key with "+" */
+	enum policy_list
+		against; /* the list whose entries lose; itself where there is none */
+	int (*check)(const struct yaml_node *n, const struct yaml_field *f,
+		     struct sbx_err *err);
+};
+
+static int check_system(const struct yaml_node *n, const struct yaml_field *f,
+			struct sbx_err *err)
 {
-	struct sbx_policy *p = base;
+	const char *problem = system_problem(n->text);
+
+	return problem ? yaml_fail(n, err, "'%.100s' %s; accepted is %s", n->text,
+				   problem, f->accepts)
+		       : 0;
+}
+
+static int check_call(const struct yaml_node *n, const struct yaml_field *f attr_unused,
+		      struct sbx_err *err)
+{
+	return syscall_check_name(n, err);
+}
+
+static int check_allowed(const struct yaml_node *n,
+			 const struct yaml_field *f attr_unused, struct sbx_err *err)
+{
+	return syscall_check_allowed(n, err);
+}
+
+static int add_entries(struct loader *l, const struct yaml_node *n, char *const *list,
+		       const struct list_field *how, struct sbx_err *err)
+{
+	for (size_t i = 0; i < n->n; i++) {
+		if (how->against != how->which)
+			policy_list_drop(l->policy, how->against, list[i]);
+		if (policy_list_add(l->policy, how->which, list[i],
+				    origin(l, n->items[i])) < 0)
+			return sbx_err_oom(err, STAGE);
+	}
+	return 0;
+}
+
+static int read_list(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		     struct sbx_err *err)
+{
+	const struct list_field *how = f->arg;
 	struct yaml_field into_list = *f;
 	cleanup_strv char **list = NULL;
-	const char *problem;
+	struct loader *l = base;
 	int r;
+
+	into_list.offset = 0;
+	r = yaml_read_texts(n, &into_list, &list, err);
+	for (size_t i = 0; r == 0 && i < n->n; i++)
+		r = how->check(n->items[i], f, err);
+	if (r < 0)
+		return r;
+	if (!how->adds)
+		policy_list_drop(l->policy, how->which, NULL);
+	return add_entries(l, n, list, how, err);
+}
+
+static const struct list_field lists[][2] = {
+	[POLICY_SYSTEM] = { { POLICY_SYSTEM, false, POLICY_SYSTEM, check_system },
+			    { POLICY_SYSTEM, true, POLICY_SYSTEM, check_system } },
+	[POLICY_ALLOW] = { { POLICY_ALLOW, false, POLICY_DENY, check_allowed },
+			   { POLICY_ALLOW, true, POLICY_DENY, check_allowed } },
+	[POLICY_DENY] = { { POLICY_DENY, false, POLICY_ALLOW, check_call },
+			  { POLICY_DENY, true, POLICY_ALLOW, check_call } },
+};
+TABLE_CHECK(lists, _POLICY_LIST_MAX);
+
+/* A list of names from a table as a set of bits. */
+static int read_set(const struct yaml_node *n, const struct yaml_field *f,
+		    const char *const *names, size_t n_names, unsigned *ret,
+		    struct sbx_err *err)
+{
+	struct yaml_field into_list = *f;
+	cleanup_strv char **list = NULL;
+	unsigned set = 0;
+	int r, i;
 
 	into_list.offset = 0;
 	r = yaml_read_texts(n, &into_list, &list, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n->n; i++) {
-		problem = system_problem(list[i]);
-		if (problem)
-			return yaml_fail(n->items[i], err, "'%.100s' %s; accepted is %s",
-					 list[i], problem, f->accepts);
+	for (size_t k = 0; k < n->n; k++) {
+		i = table_find(names, n_names, list[k]);
+		if (i < 0)
+			return yaml_fail(n->items[k], err, "'%.100s'; accepted is %s",
+					 list[k], f->accepts);
+		set |= 1U << i;
 	}
-	strv_free(p->system);
-	p->system = TAKE_PTR(list);
+	*ret = set;
 	return 0;
 }
 
 static int read_kill_on(const struct yaml_node *n, const struct yaml_field *f, void *base,
 			struct sbx_err *err)
 {
-	struct sbx_policy *p = base;
+	struct loader *l = base;
 	struct yaml_field into_list = *f;
 	cleanup_strv char **list = NULL;
 	unsigned kill_on = 0;
@@ -215,20 +340,135 @@ static int read_kill_on(const struct yaml_node *n, const struct yaml_field *f, v
 			return yaml_fail(n->items[i], err,
 					 "'%.100s' ends no run; accepted is %s", list[i],
 					 f->accepts);
-	p->kill_on = kill_on;
+	l->policy->kill_on = kill_on;
+	l->policy->origins->keys[POLICY_KILL_ON] = origin(l, n);
 	return 0;
 }
 
+/* --- system calls --- */
+
+static int read_sockets(const struct yaml_node *n, const struct yaml_field *f, void *base,
+			struct sbx_err *err)
+{
+	struct loader *l = base;
+
+	l->policy->origins->keys[POLICY_SOCKETS] = origin(l, n);
+	return read_set(n, f, family_names, _SBX_FAMILY_MAX, &l->policy->sockets, err);
+}
+
+/* @path, where it is relative seen from the file that names it. NULL: out of memory */
+static char *beside(const struct loader *l, const char *path)
+{
+	const char *slash = strrchr(l->path, '/');
+
+	if (*path == '/' || !slash)
+		return strdup(path);
+	return str_printf("%.*s/%s", (int)(slash - l->path), l->path, path);
+}
+
+static int read_profile(const struct yaml_node *n, const struct yaml_field *f, void *base,
+			struct sbx_err *err)
+{
+	struct policy_origin *where;
+	struct loader *l = base;
+	cleanup_free char *path = NULL;
+
+	if (!yaml_is_text(n) || !*n->text)
+		return yaml_fail(n, err, "this is no path; accepted is %s", f->accepts);
+	where = &l->policy->origins->keys[POLICY_PROFILE];
+	*where = origin(l, n);
+	free(l->policy->profile);
+	l->policy->profile = NULL;
+	if (yaml_is_plain(n) && streq(n->text, "none"))
+		return 0;
+	path = beside(l, n->text);
+	if (!path)
+		return sbx_err_oom(err, STAGE);
+	l->policy->profile = realpath(path, NULL);
+	return l->policy->profile ? 0
+				  : yaml_fail(n, err, "'%.200s': %s; accepted is %s",
+					      path, strerror(errno), f->accepts);
+}
+
+/* The same name twice in one file says nothing. */
+static int check_both(const struct yaml_node *n, const char *allow, const char *deny,
+		      struct sbx_err *err)
+{
+	const struct yaml_node *a = yaml_get(n, allow), *d = yaml_get(n, deny);
+
+	if (!a || !d)
+		return 0;
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t k = 0; k < d->n; k++)
+			if (a->items[i]->type == YAML_SCALAR &&
+			    d->items[k]->type == YAML_SCALAR &&
+			    streq(a->items[i]->text, d->items[k]->text))
+				return yaml_fail(a->items[i], err,
+						 "'%s' is denied in line %u; accepted is "
+						 "one of both",
+						 a->items[i]->text, d->items[k]->line);
+	return 0;
+}
+
+#define CALLS "a list of system calls such as [ptrace]"
+
+static int read_seccomp(const struct yaml_node *n, const struct yaml_field *f attr_unused,
+			void *base, struct sbx_err *err)
+{
+	static const struct yaml_field fields[] = {
+		{ "profile", read_profile,
+		  .accepts = "the path of a seccomp profile as Docker and OCI have it, "
+			     "or none" },
+		{ "sockets", read_sockets,
+		  .accepts = "a list of unix, inet, inet6 and netlink" },
+		{ "allow", read_list, .accepts = CALLS, .arg = &lists[POLICY_ALLOW][0] },
+		{ "allow+", read_list, .accepts = CALLS, .arg = &lists[POLICY_ALLOW][1] },
+		{ "deny", read_list, .accepts = CALLS, .arg = &lists[POLICY_DENY][0] },
+		{ "deny+", read_list, .accepts = CALLS, .arg = &lists[POLICY_DENY][1] },
+	};
+	static const char *const names[][2] = { { "allow", "deny" },
+						{ "allow", "deny+" },
+						{ "allow+", "deny" },
+						{ "allow+", "deny+" } };
+	int r = yaml_read_map(n, fields, ARRAY_SIZE(fields), base, err);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
+		r = check_both(n, names[i][0], names[i][1], err);
+	return r;
+}
+
+/* --- the table --- */
+
+static int read_extends(const struct yaml_node *n, const struct yaml_field *f, void *base,
+			struct sbx_err *err);
+
+static const struct yaml_field network_field = { "network", network_read,
+						 offsetof(struct sbx_policy, network) };
+static const struct yaml_field target_field = { "target", yaml_read_enum,
+						offsetof(struct sbx_policy, target),
+						.arg = target_names,
+						.max = _SBX_TARGET_MAX };
+static const struct yaml_field count_field = { "count_denials", yaml_read_bool,
+					       offsetof(struct sbx_policy, count_denials),
+					       .accepts = "true or false" };
+
+/* In this order: what a policy extends comes before all it changes. */
 static const struct yaml_field policy_fields[] = {
+	{ "extends", read_extends,
+	  .accepts = "the name of a policy, or a path with a slash in it, seen from this "
+		     "file" },
 	{ "description", read_description,
 	  .accepts = "who should use the policy, and why" },
 	{ "limits", read_policy_limits },
-	{ "system", read_system,
-	  .accepts = "a list of absolute directories such as /usr" },
+	{ "system", read_list, .accepts = "a list of absolute directories such as /usr",
+	  .arg = &lists[POLICY_SYSTEM][0] },
+	{ "system+", read_list, .accepts = "a list of absolute directories such as /usr",
+	  .arg = &lists[POLICY_SYSTEM][1] },
 	{ "kill_on", read_kill_on, .accepts = "a list of output and scratch" },
-	{ "network", network_read, offsetof(struct sbx_policy, network) },
-	{ "target", yaml_read_enum, offsetof(struct sbx_policy, target),
-	  .arg = target_names, .max = _SBX_TARGET_MAX },
+	{ "network", read_value, .arg = &network_field, .max = POLICY_NETWORK },
+	{ "target", read_value, .arg = &target_field, .max = POLICY_TARGET },
+	{ "count_denials", read_value, .arg = &count_field, .max = POLICY_COUNT_DENIALS },
+	{ "seccomp", read_seccomp },
 };
 
 /* --- finding and reading the file --- */
@@ -242,36 +482,49 @@ static char *policy_name(const char *path)
 	return strndup(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
 }
 
-static void cleanup_policy_p(struct sbx_policy **p)
+/* A file that extends itself, perhaps by way of others. */
+static bool is_cycle(const struct loader *l)
 {
-	policy_free(*p);
+	for (const struct loader *o = l->outer; o; o = o->outer)
+		if (o->dev == l->dev && o->ino == l->ino)
+			return true;
+	return false;
 }
 
-static int policy_read(const char *path, struct sbx_policy **ret, struct sbx_err *err)
+static int read_text(struct loader *l, struct buf *text, struct sbx_err *err)
 {
-	__attribute__((__cleanup__(cleanup_policy_p))) struct sbx_policy *p = NULL;
+	struct stat st;
+	int r = file_read(AT_FDCWD, l->path, 0, YAML_SIZE_MAX, text);
+
+	if (r == 0 && stat(l->path, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return sbx_err_errno(err, r, STAGE, "cannot read the policy %s", l->path);
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return 0;
+}
+
+static int read_file(struct loader *l, struct sbx_err *err)
+{
 	cleanup_yaml struct yaml_tree *tree = NULL;
 	cleanup_buf struct buf text = BUF_INIT;
+	char ***files = &l->policy->origins->files;
 	int r;
 
-	r = file_read(AT_FDCWD, path, 0, YAML_SIZE_MAX, &text);
-	if (r < 0)
-		return sbx_err_errno(err, r, STAGE, "cannot read the policy %s", path);
-	r = yaml_tree_parse(buf_str(&text), text.len, path, &tree, err);
+	r = read_text(l, &text, err);
 	if (r < 0)
 		return r;
-	r = policy_new(&p);
-	if (r < 0)
-		return sbx_err_oom(err, STAGE);
-	r = yaml_read_map(tree->root, policy_fields, ARRAY_SIZE(policy_fields), p, err);
+	if (is_cycle(l))
+		return sbx_err_set(err, -EINVAL, STAGE, "%s extends itself", l->path);
+	r = yaml_tree_parse(buf_str(&text), text.len, l->path, &tree, err);
 	if (r < 0)
 		return r;
-	free(p->name);
-	p->name = policy_name(path);
-	if (!p->name)
+	if (strv_add(files, l->path) < 0)
 		return sbx_err_oom(err, STAGE);
-	*ret = TAKE_PTR(p);
-	return 0;
+	l->name = (*files)[strv_len(*files) - 1];
+	return yaml_read_map(tree->root, policy_fields, ARRAY_SIZE(policy_fields), l,
+			     err);
 }
 
 static bool is_name(const char *s)
@@ -281,26 +534,25 @@ static bool is_name(const char *s)
 			   "9._-")] == '\0';
 }
 
-int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_policy **ret,
-		struct sbx_err *err)
+/* The path of a policy in the folder of the shipped ones. */
+static int path_of_name(const char *name, const char *policy_dir, char **ret,
+			struct sbx_err *err)
 {
 	cleanup_free char *path = NULL;
 
-	if (strchr(name_or_path, '/'))
-		return policy_read(name_or_path, ret, err);
-	if (!is_name(name_or_path))
+	if (!is_name(name))
 		return sbx_err_set(
 			err, -EINVAL, STAGE,
 			"'%s' is no name of a policy; accepted is a name such as "
 			"default, or a path with a slash in it",
-			name_or_path);
+			name);
 	if (!policy_dir)
 		return sbx_err_set(
 			err, -ENOENT, STAGE,
 			"the folder of the policies was not found, so '%s' cannot be "
 			"looked up; give a path such as ./%s.yaml",
-			name_or_path, name_or_path);
-	path = str_printf("%s/%s.yaml", policy_dir, name_or_path);
+			name, name);
+	path = str_printf("%s/%s.yaml", policy_dir, name);
 	if (!path)
 		return sbx_err_oom(err, STAGE);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
@@ -308,6 +560,71 @@ int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_pol
 			err, -ENOENT, STAGE,
 			"there is no policy '%s' in %s; a file elsewhere needs a slash "
 			"in its path, such as ./%s.yaml",
-			name_or_path, policy_dir, name_or_path);
-	return policy_read(path, ret, err);
+			name, policy_dir, name);
+	*ret = TAKE_PTR(path);
+	return 0;
+}
+
+static int read_extends(const struct yaml_node *n, const struct yaml_field *f, void *base,
+			struct sbx_err *err)
+{
+	struct loader *l = base, inner = *l;
+	cleanup_free char *path = NULL;
+	struct sbx_err why = { 0 };
+	int r = 0;
+
+	if (!yaml_is_text(n) || !*n->text)
+		return yaml_fail(n, err, "this is no policy; accepted is %s", f->accepts);
+	/* The built-in policy is what everything starts from. */
+	if (streq(n->text, "default"))
+		return 0;
+	if (l->depth + 1 >= EXTENDS_MAX)
+		return yaml_fail(n, err, "more than %d policies, each extending the next",
+				 EXTENDS_MAX);
+	if (!strchr(n->text, '/'))
+		r = path_of_name(n->text, l->policy_dir, &path, &why);
+	else if (!(path = beside(l, n->text)))
+		return sbx_err_oom(err, STAGE);
+	if (r == 0 && access(path, R_OK) < 0)
+		r = sbx_err_errno(&why, -errno, STAGE, "cannot read the policy %s", path);
+	if (r < 0)
+		return yaml_fail(n, err, "%s", why.msg);
+	inner.path = path;
+	inner.outer = l;
+	inner.depth = l->depth + 1;
+	return read_file(&inner, err);
+}
+
+static void cleanup_policy_p(struct sbx_policy **p)
+{
+	policy_free(*p);
+}
+
+int policy_load(const char *name_or_path, const char *policy_dir, struct sbx_policy **ret,
+		struct sbx_err *err)
+{
+	__attribute__((__cleanup__(cleanup_policy_p))) struct sbx_policy *p = NULL;
+	cleanup_free char *path = NULL;
+	struct loader l = { .policy_dir = policy_dir };
+	int r = 0;
+
+	if (!strchr(name_or_path, '/'))
+		r = path_of_name(name_or_path, policy_dir, &path, err);
+	else if (!(path = strdup(name_or_path)))
+		r = sbx_err_oom(err, STAGE);
+	if (r == 0 && policy_new(&p) < 0)
+		r = sbx_err_oom(err, STAGE);
+	if (r < 0)
+		return r;
+	l.policy = p;
+	l.path = path;
+	r = read_file(&l, err);
+	if (r < 0)
+		return r;
+	free(p->name);
+	p->name = policy_name(path);
+	if (!p->name)
+		return sbx_err_oom(err, STAGE);
+	*ret = TAKE_PTR(p);
+	return 0;
 }

@@ -2,8 +2,22 @@
 #pragma once
 
 /*
- * Policies from files. A policy file overrides the built-in defaults key by key; it has
- * the keys description, limits, system, network and target.
+ * Policies from files. A policy file overrides the built-in defaults, or those of the policy
+ * that it extends, key by key:
+ *
+ *	extends: NAME|PATH    start from that policy; a path is seen from this file
+ *	description: TEXT     who should use it, and why
+ *	limits: {…}           those of limit.h
+ *	kill_on: [output, scratch]
+ *	system: [/usr, …]     shown read-only; system+ adds to what is extended
+ *	network: none|host
+ *	target: bind|overlay|ro
+ *	count_denials: true|false
+ *	seccomp:
+ *	  profile: PATH|none  an OCI or Docker profile in place of the built-in table
+ *	  sockets: [unix, inet, inet6, netlink]
+ *	  allow: [NAME, …]    against table or profile, above the floor; allow+ adds
+ *	  deny: [NAME, …]     refused with EPERM; deny+ adds
  */
 
 #include "limit.h"

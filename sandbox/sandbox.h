@@ -69,6 +69,15 @@ enum sbx_verdict {
 
 enum sbx_network { SBX_NETWORK_NONE, SBX_NETWORK_HOST, _SBX_NETWORK_MAX };
 
+/* Address families of sockets that a policy may leave; all others fail in every box. */
+enum sbx_family {
+	SBX_FAMILY_UNIX,
+	SBX_FAMILY_INET,
+	SBX_FAMILY_INET6,
+	SBX_FAMILY_NETLINK, /* of which only the routing one, to ask for interfaces */
+	_SBX_FAMILY_MAX
+};
+
 /* How the target is handed in. */
 enum sbx_target_mode {
 	SBX_TARGET_BIND, /* a private copy bound over the path: written in place only */
@@ -80,6 +89,7 @@ enum sbx_target_mode {
 /* What any run under this policy may do. */
 struct sbx_policy {
 	char *name;
+	char *description; /* or NULL */
 	uint64_t limits
 		[_SBX_LIMIT_MAX]; /* base units of enum sbx_limit; 0 = not limited */
 	char cpuset[SBX_CPUSET_SIZE]; /* CPUs it may run on: "0-3,6"; "" = any */
@@ -88,8 +98,12 @@ struct sbx_policy {
 	enum sbx_target_mode target;
 	/* Limits that end the run, a set of 1 << enum sbx_limit: of output and scratch only. */
 	unsigned kill_on;
-	bool count_denials; /* count refused system calls, by name */
+	char *profile; /* OCI profile in place of the built-in table of system calls, or NULL */
+	char **allow, **deny; /* system calls, against that table or profile */
+	unsigned sockets;     /* set of 1 << enum sbx_family; others fail */
+	bool count_denials;   /* count refused system calls, by name */
 	bool soft; /* accept a watchdog where this host cannot enforce a limit */
+	struct policy_origins *origins; /* of this library: where each value was written */
 };
 
 /* One run. Paths are absolute; strings and descriptors are borrowed. */

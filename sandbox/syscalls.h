@@ -15,8 +15,13 @@
 /* Harmless without privilege, or needed by ordinary compilers, interpreters and servers. */
 extern const char *const syscalls_allowed[];
 
-/* Known and refused with EPERM; grouped by why. */
-extern const char *const syscalls_denied[];
+struct syscall_group {
+	const char *what;         /* for people: "the clock of the machine" */
+	const char *const *names; /* closed by NULL */
+};
+
+/* Known and refused with EPERM; grouped by why, closed by an empty group. */
+extern const struct syscall_group syscalls_denied[];
 
 enum arg_op {
 	ARG_END,
@@ -47,6 +52,9 @@ struct syscall_rule {
 	struct arg_rule args[SYSCALL_ARGS];
 };
 
-/* Refusals above which nothing can be allowed; the calls themselves are. */
+/*
+ * The floor: refusals that no policy and no profile can lift. Where they depend on arguments,
+ * the calls themselves are allowed.
+ */
 extern const struct syscall_rule syscall_rules[];
 extern const size_t n_syscall_rules;

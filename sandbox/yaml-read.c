@@ -218,6 +218,17 @@ int yaml_read_unsigned(const struct yaml_node *n, const struct yaml_field *f, vo
 	return 0;
 }
 
+int yaml_read_bool(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		   struct sbx_err *err)
+{
+	bool *ret = member(f, base);
+
+	if (!yaml_is_plain(n) || (!streq(n->text, "true") && !streq(n->text, "false")))
+		return wrong(n, f, err);
+	*ret = streq(n->text, "true");
+	return 0;
+}
+
 int yaml_read_double(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		     struct sbx_err *err)
 {

@@ -567,6 +567,43 @@ static int tree_of_json(const struct yaml_tree *tree, const json_t *j,
 	return 0;
 }
 
+/* Numbers and null may be spelled in two ways, text and structure may not. */
+static bool same_node(const struct yaml_node *a, const struct yaml_node *b)
+{
+	if (a->type != b->type || a->quoted != b->quoted || a->n != b->n ||
+	    (a->quoted && !streq(a->text, b->text)))
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if ((a->keys && !streq(a->keys[i]->text, b->keys[i]->text)) ||
+		    !same_node(a->items[i], b->items[i]))
+			return false;
+	return true;
+}
+
+static void take_positions(struct yaml_node *to, const struct yaml_node *from)
+{
+	to->line = from->line;
+	to->col = from->col;
+	for (size_t i = 0; i < to->n; i++) {
+		take_positions(to->items[i], from->items[i]);
+		if (to->keys)
+			take_positions(to->keys[i], from->keys[i]);
+	}
+}
+
+/*
+ * jansson alone says what JSON is and means, but not where it stood. Nearly all JSON is YAML as
+ * well: what reads the same there gets its positions from there.
+ */
+static void find_positions(struct yaml_tree *tree, const char *text, size_t n)
+{
+	cleanup_yaml struct yaml_tree *other = calloc(1, sizeof(*other));
+
+	if (other && (other->name = strdup("")) && read_yaml(other, text, n, NULL) == 0 &&
+	    same_node(tree->root, other->root))
+		take_positions(tree->root, other->root);
+}
+
 static int read_json(struct yaml_tree *tree, const char *text, size_t n,
 		     struct sbx_err *err)
 {
@@ -576,7 +613,10 @@ static int read_json(struct yaml_tree *tree, const char *text, size_t n,
 	r = json_parse(text, n, tree->name, &j, err);
 	if (r < 0)
 		return -EINVAL;
-	return tree_of_json(tree, j, NULL, 0, &tree->root, err);
+	r = tree_of_json(tree, j, NULL, 0, &tree->root, err);
+	if (r == 0)
+		find_positions(tree, text, n);
+	return r;
 }
 
 static bool ends_in_json(const char *name)

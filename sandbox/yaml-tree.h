@@ -8,7 +8,7 @@
  * of them lets a file mean something other than what it seems to say.
  *
  * Every message has the form "FILE:LINE:COL: PATH: what was found; what is accepted",
- * where PATH names the key ("metrics[0].goal"). Nodes read from JSON have no line.
+ * where PATH names the key ("metrics[0].goal"). Nodes read from JSON may have no line.
  */
 
 #include <stdint.h>
@@ -126,6 +126,10 @@ int yaml_read_u64(const struct yaml_node *n, const struct yaml_field *f, void *b
 /* unsigned: the same; f->max must fit. */
 int yaml_read_unsigned(const struct yaml_node *n, const struct yaml_field *f, void *base,
 		       struct sbx_err *err);
+
+/* bool: true or false without quotes. */
+int yaml_read_bool(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		   struct sbx_err *err);
 
 /* double: a finite decimal number without quotes. */
 int yaml_read_double(const struct yaml_node *n, const struct yaml_field *f, void *base,

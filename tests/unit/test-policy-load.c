@@ -155,8 +155,8 @@ static void what_is_wrong_is_named(void **state attr_unused)
 	} cases[] = {
 		{ "limit: {}", "1:1: unknown key 'limit'; did you mean 'limits'?" },
 		{ "soft: true",
-		  "1:1: unknown key 'soft'; accepted are description, limits, system, "
-		  "kill_on, network or target" },
+		  "1:1: unknown key 'soft'; accepted are extends, description, limits, "
+		  "system, system+, kill_on, network, target, count_denials or seccomp" },
 		{ "limits: {wall: 5}",
 		  "1:16: limits.wall: '5' is not a duration such as 500ms, "
 		  "90s, 10m or 2h" },
