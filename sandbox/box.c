@@ -22,6 +22,7 @@
 #include "layer.h"
 #include "limit.h"
 #include "monitor.h"
+#include "policy.h"
 #include "target.h"
 #include "verdict.h"
 
@@ -72,6 +73,25 @@ static int apply_limits(struct box *b, struct sbx_err *err)
 	return r < 0 ? r : layers_choose(b->policy, &b->cg, &b->args, b->result, err);
 }
 
+/* The filter, and what names it and the policy in the record. */
+static int choose_filter(struct box *b, struct sbx_err *err)
+{
+	struct sbx_result *res = b->result;
+	cleanup_buf struct buf text = BUF_INIT;
+	int r;
+
+	policy_dump(b->policy, false, &text);
+	if (text.failed)
+		return sbx_err_oom(err, "policy");
+	sha256_text(text.data, text.len, res->policy_sha256);
+	r = filter_choose(b->policy, &b->args.filter, err);
+	if (r < 0)
+		return r;
+	snprintf(res->bpf_sha256, sizeof(res->bpf_sha256), "%s", b->args.filter.sha256);
+	snprintf(res->libseccomp, sizeof(res->libseccomp), "%s", b->args.filter.libseccomp);
+	return 0;
+}
+
 static int prepare(struct box *b, struct sbx_err *err)
 {
 	int r;
@@ -88,7 +108,7 @@ static int prepare(struct box *b, struct sbx_err *err)
 	r = make_env(b, err);
 	b->args.env = b->env;
 	if (r == 0)
-		r = filter_choose(b->policy, &b->args.filter, err);
+		r = choose_filter(b, err);
 	if (r == 0)
 		r = idmap_choose(&b->args.map, err);
 	if (r == 0)

@@ -163,6 +163,12 @@ static json_t *text_json(const char *text)
 	return json_string(escape_str(printable, sizeof(printable), text));
 }
 
+/* null where a run failed before it was known. */
+static const char *known(const char *text)
+{
+	return *text ? text : NULL;
+}
+
 json_t *result_json(const struct sbx_result *r, const char *policy_name)
 {
 	struct utsname host = { 0 };
@@ -170,7 +176,7 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 	uname(&host);
 	return json_pack(
 		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
-		" s:o, s:i, s:o, s:s?, s:n, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
+		" s:o, s:s?, s:s?, s:s?, s:i, s:o, s:s?, s:n, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
 		"schema", 1, "verdict", verdict_text(r->verdict), "reason",
 		text_json(r->reason), "exit_code",
 		r->exit_code < 0 ? json_null() : json_integer(r->exit_code), "signal",
@@ -180,6 +186,8 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 		"output_dropped_bytes", number(r->output_dropped_bytes), "enforcement",
 		enforcement(r), "limits", limits_json(r), "evidence", evidence_json(r),
 		"setup_us", steps_json(r), "policy", text_json(policy_name),
+		"policy_sha256", known(r->policy_sha256), "bpf_sha256",
+		known(r->bpf_sha256), "libseccomp", known(r->libseccomp),
 		"landlock_abi", r->landlock_abi, "denied_syscalls",
 		denied_json(&r->denied), "label", r->label, "gpu", "unreaped",
 		(int)r->unreaped, "target_changed", (int)r->target_changed,

@@ -6,6 +6,7 @@
  */
 
 #include "base/json.h"
+#include "base/sha256.h"
 #include "cgroup.h"
 #include "child.h"
 #include "notify.h"
@@ -51,6 +52,9 @@ struct sbx_result {
 	uint64_t killed_us; /* after the start of the command */
 	uint64_t dead_us;   /* from the kill until nothing was left */
 	uint64_t step_us[_CHILD_STEP_MAX];
+	char policy_sha256[SHA256_TEXT_SIZE]; /* of policy_dump(); "" = not that far */
+	char bpf_sha256[SHA256_TEXT_SIZE];    /* struct filter */
+	char libseccomp[16];
 	int landlock_abi; /* version of the second wall, 0 = none */
 	bool unreaped;    /* something in uninterruptible sleep outlived SIGKILL */
 	bool target_changed;

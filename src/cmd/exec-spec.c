@@ -142,7 +142,9 @@ int exec_load_policy(struct exec_request *req, const char *name, struct sbx_err 
 	/* The default is built in, so that the common start reads no file. */
 	if (streq(name, "default"))
 		r = policy_new(&policy) < 0 ? sbx_err_oom(err, "policy") : 0;
-	else if (!strchr(name, '/'))
+	else if (strchr(name, '/')) /* it may extend one of ours, where there are any */
+		self_path("../policies", "../share/autoexp/policies", &dir, NULL);
+	else
 		r = self_path("../policies", "../share/autoexp/policies", &dir, err);
 	if (r == 0 && !policy)
 		r = policy_load(name, dir, &policy, err);

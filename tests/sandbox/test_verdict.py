@@ -108,6 +108,7 @@ KEYS = {
     "output_bytes": NUMBER, "output_dropped_bytes": NUMBER, "limits": dict,
     "enforcement": TEXT, "evidence": dict, "setup_us": dict, "unreaped": FLAG,
     "target_changed": FLAG, "host": dict, "policy": TEXT, "landlock_abi": NUMBER,
+    "policy_sha256": TEXT, "bpf_sha256": TEXT, "libseccomp": TEXT,
     "denied_syscalls": dict, "label": type(None), "gpu": type(None),
 }
 EVIDENCE = {

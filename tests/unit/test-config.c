@@ -265,7 +265,7 @@ static void json_is_read_as_well(void **state attr_unused)
 	assert_int_equal(config_parse("{\"target\": 1}", 13, "a.json", "/r", &c, &err),
 			 -EINVAL);
 	assert_string_equal(err.msg,
-			    "a.json: the key 'harness' is missing; accepted is a command "
+			    "a.json:1:1: the key 'harness' is missing; accepted is a command "
 			    "such as 'python3 evaluate.py', or a list of its words");
 	assert_null(c);
 }

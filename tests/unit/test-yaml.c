@@ -363,9 +363,29 @@ static void the_nearest_name_is_found(void **state attr_unused)
 	}
 }
 
+/* jansson says what is meant, and libyaml where it stood; where they differ there is no place. */
+static void json_has_positions_where_it_is_yaml_too(void **state attr_unused)
+{
+	static const char text[] = "{\n\t\"a\": [1e2, null,\n\t\t\"x\"]\n}\n";
+	static const char odd[] = "{\"a\": \"\\ud83d\\ude00\"}";
+	cleanup_yaml struct yaml_tree *t = NULL, *u = NULL;
+	const struct yaml_node *a;
+
+	assert_int_equal(yaml_tree_parse(text, strlen(text), "a.json", &t, NULL), 0);
+	a = yaml_get(t->root, "a");
+	assert_int_equal(a->items[2]->line, 3);
+	assert_int_equal(a->items[2]->col, 3);
+	assert_string_equal(a->items[0]->text, "100");
+	assert_int_equal(t->root->keys[0]->line, 2);
+
+	assert_int_equal(yaml_tree_parse(odd, strlen(odd), "a.json", &u, NULL), 0);
+	assert_int_equal(yaml_get(u->root, "a")->line, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_has_positions_where_it_is_yaml_too),
 		cmocka_unit_test(trees_are_as_written),
 		cmocka_unit_test(nodes_know_where_they_stand),
 		cmocka_unit_test(what_is_no_plain_yaml_is_refused),
