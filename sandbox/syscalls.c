@@ -18,8 +18,10 @@
 
 /*
  * Left out on purpose, and so ENOSYS: clone3 (its flags lie behind a pointer that a filter
- * cannot read; libc falls back to clone, whose flags can be checked), memfd_secret, and the
- * obsolete calls that current kernels do not implement.
+ * cannot read; libc falls back to clone, whose flags can be checked), memfd_secret, io_setup and
+ * what belongs to it (the number of its contexts is one for the whole host, fs.aio-max-nr, and a
+ * single box could use it up; who asks for it falls back too), and the obsolete calls that
+ * current kernels do not implement.
  */
 const char *const syscalls_allowed[] = {
 	/* files and directories */
@@ -333,12 +335,6 @@ const char *const syscalls_allowed[] = {
 	"inotify_init",
 	"inotify_init1",
 	"inotify_rm_watch",
-	"io_cancel",
-	"io_destroy",
-	"io_getevents",
-	"io_pgetevents",
-	"io_setup",
-	"io_submit",
 	"ipc",
 	"listen",
 	"mq_getsetattr",
