@@ -280,8 +280,11 @@ static void on_time(struct state *s, uint64_t now)
 	}
 	if (s->killed_us || s->dead)
 		return;
-	if (wall && now >= s->started_us + wall)
+	/* Who is to die is not looked at any more: that would take from the time it needs. */
+	if (wall && now >= s->started_us + wall) {
 		kill_box(s, KILL_WALL, now);
+		return;
+	}
 	if (needs_samples(s) && now >= s->next_sample_us)
 		check_usage(s, now);
 	if (now >= s->next_progress_us)
