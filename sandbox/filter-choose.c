@@ -81,8 +81,8 @@ static bool jumps(const struct sock_filter *i, uint32_t a)
 	return op == BPF_JEQ ? a == i->k : op == BPF_JGT ? a > i->k : a >= i->k;
 }
 
-/* Only what filter-make.c writes. */
-uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d)
+/* Only what filter-make.c writes. @looked becomes true where the answer is up to arguments. */
+static uint32_t run(const struct filter *f, const struct seccomp_data *d, bool *looked)
 {
 	uint32_t a = 0;
 
@@ -91,14 +91,32 @@ uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d)
 
 		if (i->code == (BPF_RET | BPF_K))
 			return i->k;
-		if (i->code == (BPF_LD | BPF_W | BPF_ABS))
+		if (i->code == (BPF_LD | BPF_W | BPF_ABS)) {
 			memcpy(&a, (const char *)d + i->k, sizeof(a));
-		else if (i->code == (BPF_ALU | BPF_AND | BPF_K))
+			*looked = *looked || i->k >= offsetof(struct seccomp_data, args);
+		} else if (i->code == (BPF_ALU | BPF_AND | BPF_K)) {
 			a &= i->k;
-		else if (i->code == (BPF_JMP | BPF_JA))
+		} else if (i->code == (BPF_JMP | BPF_JA)) {
 			pc += i->k;
-		else
+		} else {
 			pc += jumps(i, a) ? i->jt : i->jf;
+		}
 	}
 	return SECCOMP_RET_KILL_PROCESS;
+}
+
+uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d)
+{
+	bool looked = false;
+
+	return run(f, d, &looked);
+}
+
+uint32_t filter_ask_call(const struct filter *f, int nr, bool *ret_depends)
+{
+	/* The second instruction compares the architecture. */
+	struct seccomp_data d = { .nr = nr, .arch = f->plain[1].k };
+
+	*ret_depends = false;
+	return run(f, &d, ret_depends);
 }

@@ -145,7 +145,7 @@ static int add_floor(struct filter_maker *m, unsigned sockets)
 }
 
 int filter_rules(const struct sbx_policy *p, struct filter_maker **ret,
-		  struct sbx_err *err)
+		 struct sbx_err *err)
 {
 	struct filter_maker *m = NULL;
 	int r;

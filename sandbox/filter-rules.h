@@ -24,7 +24,7 @@
  * Reads the profile, where there is one. Return: 0; -EINVAL; other negative errno
  */
 int filter_rules(const struct sbx_policy *p, struct filter_maker **ret,
-		  struct sbx_err *err);
+		 struct sbx_err *err);
 
 /* Is @n the name of a system call of some architecture? The message offers the nearest. */
 int syscall_check_name(const struct yaml_node *n, struct sbx_err *err);

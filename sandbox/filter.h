@@ -45,6 +45,9 @@ void filter_done(struct filter *f);
 /* What the plain form answers, SECCOMP_RET_…; for explanations and tests. */
 uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d);
 
+/* The same for one call where all arguments are 0. @ret_depends: others may be answered otherwise */
+uint32_t filter_ask_call(const struct filter *f, int nr, bool *ret_depends);
+
 /**
  * filter_enter() - put the calling process under the filter, for good
  * @f:                borrowed

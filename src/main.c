@@ -14,6 +14,7 @@
 #include "base/self.h"
 #include "cmd/doctor.h"
 #include "cmd/exec.h"
+#include "cmd/policy-cmd.h"
 
 struct command {
 	const char *name;
@@ -30,6 +31,7 @@ static const struct command commands[] = {
 	{ "diff", NULL, "what one experiment changed" },
 	{ "stop", NULL, "ask a running campaign to stop" },
 	{ "exec", cmd_exec, "run one command in a box" },
+	{ "policy", cmd_policy, "what runs may do: list, show, explain, check" },
 	{ "doctor", cmd_doctor, "what this host can enforce, and how to get the rest" },
 };
 
