@@ -14,6 +14,7 @@
 #include "sandbox.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 
 #include "base/file.h"
@@ -128,6 +129,7 @@ static int watch(struct box *b, int signal_fd, struct sbx_err *err)
 		.cg = &b->cg,
 		.output = &b->output,
 		.result = b->result,
+		.shm_bytes = b->args.shm_bytes,
 		.signal_fd = signal_fd,
 		.notify = { .fd = -EBADF, .denied = &b->result->denied },
 		.handles = { .scratch = -EBADF, .out = -EBADF, .target = -EBADF },
@@ -181,6 +183,8 @@ static void finish(struct box *b)
 	if (r->stats.memory_peak)
 		r->memory_peak_bytes = r->stats.memory_peak;
 	output_done(&b->output);
+	if (b->args.shm_bytes)
+		munmap((void *)b->args.shm_bytes, sizeof(uint64_t));
 	spawn_close(&b->spawn);
 	plan_free(b->args.plan);
 	filter_done(&b->args.filter);

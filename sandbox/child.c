@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,6 +41,7 @@
 #include "net.h"
 
 #define NOFILE_MAX 4096
+#define SHM_TICK_NS 10000000
 
 static void send_msg(int fd, const struct child_msg *msg, const int *fds, size_t n_fds)
 {
@@ -250,10 +252,23 @@ static void close_others(int a, int b)
 	close_range(high + 1, ~0U, 0);
 }
 
+/*
+ * System V memory that is attached to nobody can be seen from inside its namespace only. The
+ * watchdog reads what we write to a page that it shares with us.
+ */
+static void report_shm(volatile uint64_t *bytes)
+{
+	struct shm_info info;
+
+	if (bytes && shmctl(0, SHM_INFO, (struct shmid_ds *)&info) >= 0)
+		*bytes = info.shm_rss * (uint64_t)getpagesize();
+}
+
 /* Reap until the command itself has ended, or the parent is gone. */
 static attr_noreturn void init_main(const struct child_args *args, struct child_msg *msg,
 				    pid_t command, const sigset_t *waiting)
 {
+	static const struct timespec tick = { .tv_nsec = SHM_TICK_NS };
 	struct pollfd lifeline = { .fd = args->lifeline_fd, .events = POLLIN };
 	pid_t pid;
 	int status;
@@ -267,7 +282,8 @@ static attr_noreturn void init_main(const struct child_args *args, struct child_
 			send_msg(args->status_fd, msg, NULL, 0);
 			_exit(0);
 		}
-		if (ppoll(&lifeline, 1, NULL, waiting) > 0)
+		report_shm(args->shm_bytes);
+		if (ppoll(&lifeline, 1, args->shm_bytes ? &tick : NULL, waiting) > 0)
 			_exit(1);
 	}
 }

@@ -54,6 +54,7 @@ struct child_args {
 	const char *cwd;
 	struct filter filter;
 	bool own_network;
+	volatile uint64_t *shm_bytes; /* shared with the parent; NULL = nobody asks */
 	unsigned hold; /* set of enum hold, for limits that are soft */
 	bool has_affinity;
 	cpu_set_t affinity;

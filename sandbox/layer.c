@@ -7,6 +7,7 @@
  */
 #include "layer.h"
 
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
@@ -101,6 +102,12 @@ static int soft_layer(struct chooser *c, enum sbx_limit limit, uint64_t value,
 	if (limit != SBX_LIMIT_MEMORY)
 		return SBX_LAYER_NONE;
 	c->args->hold |= HOLD_VISIBLE;
+	c->args->shm_bytes = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c->args->shm_bytes == MAP_FAILED) {
+		c->args->shm_bytes = NULL;
+		return sbx_err_oom(err, "limit");
+	}
 	return SBX_LAYER_WATCHDOG;
 }
 

@@ -47,6 +47,7 @@ struct state {
 	uint64_t
 		killed_us; /* when the end began: our kill, or the command's own; else 0 */
 	uint64_t next_sample_us, next_progress_us;
+	struct soft soft; /* the watchdog; opened when the command runs */
 	bool ended; /* process 1 told how the command ended */
 	bool dead;  /* process 1 is reaped */
 	int wait_status;
@@ -69,7 +70,8 @@ static uint64_t sample_wait(const struct state *s, uint64_t memory_bytes, uint64
 	uint64_t cap = limit_of(s, SBX_LIMIT_CPU_TIME), wait = SAMPLE_US;
 
 	if (is_soft(s->m, SBX_LIMIT_MEMORY))
-		wait = soft_interval_us(memory_bytes, limit_of(s, SBX_LIMIT_MEMORY));
+		wait = soft_interval_us(memory_bytes, limit_of(s, SBX_LIMIT_MEMORY),
+					s->soft.cost_us);
 	/* N CPUs use up the rest of the time no sooner than in rest / N. */
 	if (cap > cpu_us)
 		wait = MIN(wait,
@@ -214,6 +216,31 @@ static void check_space(struct state *s)
 		kill_box(s, KILL_SCRATCH, now_us());
 }
 
+/* The limit that the watchdog has to hold, 0 = none. */
+static uint64_t soft_memory(const struct state *s)
+{
+	return is_soft(s->m, SBX_LIMIT_MEMORY) ? limit_of(s, SBX_LIMIT_MEMORY) : 0;
+}
+
+/*
+ * A short command ends before the first look, so the watchdog is called only then. One that
+ * cannot see is none: without a look the limits do not hold.
+ */
+static void look(struct state *s, struct soft_usage *ret)
+{
+	struct monitor *m = s->m;
+	int r = 0;
+
+	if (!s->soft.looks && !s->soft.proc)
+		r = soft_open(&s->soft, m->box->pid, &m->handles, m->shm_bytes);
+	if (r < 0 && m->result->soft && !s->setup_error) {
+		s->setup_error = sbx_err_errno(s->err, r, "watchdog",
+					       "cannot look at the box's processes");
+		kill_box(s, KILL_NONE, now_us());
+	}
+	soft_sample(&s->soft, soft_memory(s), ret);
+}
+
 /* CPU time so far: the group's own clock, else the sum over the tree. */
 static void check_usage(struct state *s, uint64_t now)
 {
@@ -225,11 +252,12 @@ static void check_usage(struct state *s, uint64_t now)
 
 	check_space(s);
 
-	if (soft) {
-		soft_sample(m->box->pid, m->handles.scratch, &u);
-		m->result->memory_peak_bytes =
-			MAX(m->result->memory_peak_bytes, u.memory_bytes);
-	}
+	if (soft)
+		look(s, &u);
+	else
+		u.memory_bytes = cgroup_memory_now(m->cg);
+	m->result->memory_peak_bytes =
+		MAX(m->result->memory_peak_bytes, u.memory_bytes);
 	cpu = MAX(u.cpu_us, cgroup_cpu_us(m->cg));
 	m->result->cpu_us = MAX(m->result->cpu_us, cpu);
 	if (cap && cpu >= cap)
@@ -245,7 +273,8 @@ static void check_usage(struct state *s, uint64_t now)
 static bool needs_samples(const struct state *s)
 {
 	return is_soft(s->m, SBX_LIMIT_MEMORY) || is_soft(s->m, SBX_LIMIT_PIDS) ||
-	       limit_of(s, SBX_LIMIT_CPU_TIME) || ends_run(s, SBX_LIMIT_SCRATCH);
+	       limit_of(s, SBX_LIMIT_CPU_TIME) || ends_run(s, SBX_LIMIT_SCRATCH) ||
+	       (s->m->cg->has[CGROUP_MEMORY] && !cgroup_has_peak(s->m->cg));
 }
 
 static void report_progress(struct state *s, uint64_t now)
@@ -259,7 +288,7 @@ static void report_progress(struct state *s, uint64_t now)
 	if (!job->progress)
 		return;
 	if (!memory) {
-		soft_sample(s->m->box->pid, s->m->handles.scratch, &u);
+		look(s, &u);
 		memory = u.memory_bytes;
 	}
 	job->progress(job->progress_user, now - s->started_us, memory);
@@ -397,6 +426,8 @@ int monitor_run(struct monitor *m, struct sbx_err *err)
 	take_end(&s);
 	check_space(&s);
 	cgroup_read_stats(m->cg, &m->result->stats);
+	m->result->memory_peak_sampled = !m->result->stats.memory_peak;
+	soft_close(&s.soft);
 	if (!s.setup_error && !s.started_us && m->result->killed != KILL_INTERRUPT)
 		s.setup_error = sbx_err_set(
 			err, -EPROTO, "setup",

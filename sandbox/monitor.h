@@ -17,6 +17,7 @@ struct monitor {
 	struct cgroup *cg;
 	struct output *output;
 	struct sbx_result *result; /* limits with their layers are filled in already */
+	const volatile uint64_t *shm_bytes; /* of process 1, for the watchdog; or NULL */
 	int signal_fd;             /* SIGINT, SIGTERM, SIGHUP */
 	struct notify notify;      /* the same, and what it counts */
 	struct mount_handles handles; /* received from the box; -EBADF until then */

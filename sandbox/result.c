@@ -175,14 +175,15 @@ json_t *result_json(const struct sbx_result *r, const char *policy_name)
 
 	uname(&host);
 	return json_pack(
-		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o,"
-		" s:o, s:s?, s:s?, s:s?, s:i, s:o, s:s?, s:n, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
+		"{s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:o, s:o,"
+		" s:o, s:o, s:s?, s:s?, s:s?, s:i, s:o, s:s?, s:n, s:b, s:b, s:s*, s:{s:s, s:s, s:s}}",
 		"schema", 1, "verdict", verdict_text(r->verdict), "reason",
 		text_json(r->reason), "exit_code",
 		r->exit_code < 0 ? json_null() : json_integer(r->exit_code), "signal",
 		r->signal ? json_integer(r->signal) : json_null(), "wall_us",
 		number(r->wall_us), "cpu_us", number(r->cpu_us), "memory_peak_bytes",
-		number(r->memory_peak_bytes), "output_bytes", number(r->output_bytes),
+		number(r->memory_peak_bytes), "memory_peak_sampled",
+		(int)r->memory_peak_sampled, "output_bytes", number(r->output_bytes),
 		"output_dropped_bytes", number(r->output_dropped_bytes), "enforcement",
 		enforcement(r), "limits", limits_json(r), "evidence", evidence_json(r),
 		"setup_us", steps_json(r), "policy", text_json(policy_name),

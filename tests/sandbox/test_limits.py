@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import (AUTOEXP, HARD, IN_VM, cgroup_root, facts, gone_within, hard_only, payload,
-                      processes_marked, read, soft_only)
+                      processes_marked, read, root_only, soft_only)
 
 MIB = 1 << 20
 
@@ -38,8 +38,10 @@ def test_memory_hog_is_oom_by_the_kernels_own_count(exec_box, way):
 
 
 @soft_only
-@pytest.mark.parametrize("way", ["self", "child", "shm", "shared", "named"])
+@pytest.mark.parametrize("way", ["self", "child", "shm", "shared", "named", "memfd", "held",
+                                 "many", "table", "sysv", "cousins"])
 def test_watchdog_ends_a_memory_hog(exec_box, way):
+    """Also where no process maps what it has, or nobody is anybody's parent."""
     box = exec_box(payload("hog"), way, 600, options=["--memory", "64M", "--wall", "30s"])
     assert box.record["verdict"] == "oom", box
     assert box.status == 137
@@ -48,6 +50,28 @@ def test_watchdog_ends_a_memory_hog(exec_box, way):
     assert box.record["evidence"]["kill"]["by"] == "memory watchdog"
     assert box.record["memory_peak_bytes"] > 64 * MIB
     assert "soft" in box.stderr
+
+
+@soft_only
+@root_only
+def test_watchdog_of_root_sees_shared_memory_that_is_hardly_mapped(exec_box):
+    box = exec_box(payload("hog"), "closed", 600, options=["--memory", "64M", "--wall", "30s"])
+    assert box.record["verdict"] == "oom", box
+
+
+@soft_only
+def test_watchdog_counts_memory_that_processes_share_once(exec_box):
+    box = exec_box(payload("hog"), "forked", 40, options=["--memory", "64M", "--wall", "30s"])
+    assert (box.record["verdict"], box.stdout) == ("ok", "touched 40 MiB\n"), box
+    assert 40 * MIB <= box.record["memory_peak_bytes"] <= 64 * MIB
+    assert box.record["memory_peak_sampled"]
+
+
+@soft_only
+@pytest.mark.parametrize("value", [0, 1])
+def test_nobody_hides_from_the_watchdog(exec_box, value):
+    script = f"import ctypes; print(ctypes.CDLL(None).prctl(4, {value}, 0, 0, 0))"
+    assert exec_box("python3", "-c", script).stdout == "-1\n"
 
 
 def test_memory_below_the_limit_is_no_oom(exec_box):
@@ -155,6 +179,22 @@ def test_cpu_time_counts_the_whole_tree(exec_box):
     assert limit(box, "cpu_time") == {"value": 1000000, "enforced_by": "supervisor",
                                       "hit": True}
     assert 1000000 <= box.record["cpu_us"] < 2000000
+
+
+def test_cpu_time_counts_children_that_nobody_waits_for(exec_box):
+    """With SIGCHLD ignored their time is in nobody's account once they are gone."""
+    script = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            pass
+        os._exit(0)
+    time.sleep(0.3)"""
+    box = exec_box("python3", "-c", script, options=["--cpu-time", "1s", "--wall", "15s"])
+    assert box.record["verdict"] == "cpu-limit", box
 
 
 def test_sleep_uses_no_cpu_time(exec_box):

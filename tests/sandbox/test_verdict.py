@@ -105,6 +105,7 @@ NUMBER, TEXT, FLAG = int, str, bool
 KEYS = {
     "schema": NUMBER, "verdict": TEXT, "reason": TEXT, "exit_code": NUMBER,
     "signal": type(None), "wall_us": NUMBER, "cpu_us": NUMBER, "memory_peak_bytes": NUMBER,
+    "memory_peak_sampled": FLAG,
     "output_bytes": NUMBER, "output_dropped_bytes": NUMBER, "limits": dict,
     "enforcement": TEXT, "evidence": dict, "setup_us": dict, "unreaped": FLAG,
     "target_changed": FLAG, "host": dict, "policy": TEXT, "landlock_abi": NUMBER,
@@ -116,6 +117,7 @@ EVIDENCE = {
     "pids.events": {"max"},
     "cpu.stat": {"usage_usec", "nr_throttled", "throttled_usec"},
     "psi": {"memory_full_us"},
+    "io.stat": {"rbytes", "wbytes"},
     "kill": {"by", "signal", "at_us", "dead_after_us"},
 }
 
