@@ -289,6 +289,26 @@ static attr_noreturn void init_main(const struct child_args *args, struct child_
 }
 
 /*
+ * Before the command runs: descriptors under way are counted for each user and limited by
+ * RLIMIT_NOFILE, and a command that keeps many of them under way could have ours refused.
+ * Other boxes of the same user count too, so the soft limit is no measure for us.
+ */
+static void send_handles(int status_fd, struct child_msg msg,
+			 const struct mount_handles *handles)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	msg.type = CHILD_HANDLES;
+	send_msg(status_fd, &msg,
+		 (int[]){ handles->scratch, handles->out, handles->target },
+		 handles->target < 0 ? 2 : 3);
+}
+
+/*
  * vfork: the kernel lets us go on when the command was executed or is dead, and nothing is
  * copied. Only then is it announced as started: what dies before is our failure, not its own.
  */
@@ -308,6 +328,7 @@ static attr_noreturn void start_command(const struct child_args *args,
 	sigprocmask(SIG_SETMASK, &block, NULL);
 	sigaction(SIGCHLD, &chld, NULL);
 
+	send_handles(args->status_fd, *msg, handles);
 	command = vfork();
 	if (command == 0)
 		command_main(args, msg, &at_exec);
@@ -321,9 +342,7 @@ static attr_noreturn void start_command(const struct child_args *args,
 
 	step(msg, CHILD_STEP_EXEC, last);
 	msg->type = CHILD_STARTED;
-	send_msg(args->status_fd, msg,
-		 (int[]){ handles->scratch, handles->out, handles->target },
-		 handles->target < 0 ? 2 : 3);
+	send_msg(args->status_fd, msg, NULL, 0);
 	close_others(args->status_fd, args->lifeline_fd);
 	init_main(args, msg, command, &waiting);
 }

@@ -20,7 +20,8 @@
 enum child_msg_type {
 	CHILD_ERROR,    /* set-up failed; nothing untrusted has run */
 	CHILD_LISTENER, /* carries the descriptor on which refused calls are counted */
-	CHILD_STARTED,  /* the command was executed; carries struct mount_handles */
+	CHILD_HANDLES,  /* carries struct mount_handles, while no command can be in the way */
+	CHILD_STARTED,  /* the command was executed */
 	CHILD_ENDED,    /* the command ended with wait_status */
 };
 

@@ -144,6 +144,7 @@ static void on_message(struct state *s)
 		r->landlock_abi = msg.landlock_abi;
 		switch (msg.type) {
 		case CHILD_LISTENER:
+		case CHILD_HANDLES:
 			break;
 		case CHILD_STARTED:
 			s->started_us = now_us();
