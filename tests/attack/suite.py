@@ -27,6 +27,7 @@ sum of facts by "+":
     leaf            CPU time that only a cgroup of the box's own counts
     hard            kernel memory or files that no process maps: the kernel has to hold it
     dangerous       never without a sandbox; a peer gets an outer safety
+    open            autoexp does not hold it, as SECURITY.md says; when it does, tell it there
     twice           run two times, with turn=1 and turn=2
     silent          the payload cannot print its line
     slow-reader, show-socket, show-fifo, core-helper, system-socket      see run_case()
@@ -303,8 +304,9 @@ class Host:
         victim = self.victim.pid
         return {
             "files": {path: digest(path) for path in SYSTEM_FILES},
-            "folders": {path: {n for n in names(path) if "attack" in n} if not IN_VM else
-                        names(path) for path in SYSTEM_FOLDERS},
+            # Others may work on this machine: only names as the payloads choose them count.
+            "folders": {path: {n for n in names(path) if "attack" in n or n == "x"}
+                        for path in SYSTEM_FOLDERS},
             "repository": {k: v for k, v in tree(self.repo).items() if k != str(self.target)},
             "home": tree(self.home),
             "settings": {path: read(path) for path in SETTINGS},
@@ -560,7 +562,7 @@ def run_case(case, sandbox, host):
     options = {**DEFAULTS, **case.options}
     host.prepare()
     damage, run = [], None
-    with core_helper(case, host) as helper:
+    with CoreHelper(case, host) as helper:
         for turn in (1, 2) if "twice" in case.words else (1,):
             run, pid, mark = run_once(case, sandbox, host, options, turn)
             damage += host.damage(pid, mark)
@@ -571,11 +573,12 @@ def run_case(case, sandbox, host):
     return Result(case, outcome, detail, run.status, run.record, run.seconds)
 
 
-class core_helper:
+class CoreHelper:
     """In a machine of our own: a core_pattern that starts a program, as many hosts have it."""
 
     def __init__(self, case, host):
         self.on = "core-helper" in case.words and IN_VM and IS_ROOT
+        self.host = host
         self.trace = host.folder / "core-helper-ran"
         self.script = host.folder / "core-helper"
 
@@ -583,14 +586,14 @@ class core_helper:
         if self.on:
             self.script.write_text(f"#!/bin/sh\nid >{self.trace}\n")
             self.script.chmod(0o755)
-            self.old = read("/proc/sys/kernel/core_pattern")
+            self.old = read(SETTINGS[0])
             self.set(f"|{self.script}".encode())
         return self
 
-    @staticmethod
-    def set(text):
-        with open("/proc/sys/kernel/core_pattern", "wb") as file:
+    def set(self, text):
+        with open(SETTINGS[0], "wb") as file:
             file.write(text)
+        self.host.before["settings"][SETTINGS[0]] = read(SETTINGS[0])
 
     def __exit__(self, *_):
         if self.on:

@@ -12,6 +12,9 @@ def test_attack(case, autoexp, host):
     if result.outcome == "skipped":
         assert not suite.IN_VM, result.detail
         pytest.skip(result.detail)
+    if "open" in case.words:
+        assert result.outcome == "escaped", f"held by now: {result.detail}"
+        return
     assert result.outcome in ("held", "absent"), f"{case.title}: {result.detail}"
 
 

@@ -561,23 +561,30 @@ static void hog_semaphores(void)
 	judge_hog(n, "System V semaphores");
 }
 
+/* In a list for each file, which is searched from its beginning: few in each of many. */
 static void hog_locks(void)
 {
-	int fd = open("/tmp/locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	long n = 0, most = goal() / 200;
+	char path[64];
 
+	most_descriptors();
 	while (n < most) {
-		struct flock l = { .l_type = F_WRLCK,
-				   .l_whence = SEEK_SET,
-				   .l_start = 2 * n,
-				   .l_len = 1 };
+		int fd;
 
-		if (fcntl(fd, F_SETLK, &l) < 0)
+		snprintf(path, sizeof(path), "/tmp/lock%ld", n / 400);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0)
 			break;
-		/* They are a sorted list, which soon takes more time than memory. */
-		if (++n == 50000)
-			break;
+		for (int i = 0; i < 400; i++, n++) {
+			struct flock l = { .l_type = F_WRLCK,
+					   .l_start = 2 * i,
+					   .l_len = 1 };
+
+			if (fcntl(fd, F_SETLK, &l) < 0)
+				goto end;
+		}
 	}
+end:
 	judge_hog(n * 200, "file locks");
 }
 
@@ -701,7 +708,7 @@ const struct attack memory_attacks[] = {
 	{ "M37h", "POSIX message queues", NULL, HOG, hog_mqueues },
 	{ "M37i", "System V messages", "oom|held", HARD, hog_messages },
 	{ "M37j", "System V semaphores", "oom|held", HARD, hog_semaphores },
-	{ "M37k", "file locks", "oom|held", HARD, hog_locks },
+	{ "M37k", "file locks", "oom|held", HARD " memory=16M open wall=30s", hog_locks },
 	{ "M37l", "pseudo terminals, which the whole host shares", "held|oom", HOG,
 	  hog_terminals },
 	{ "M37m", "asynchronous contexts, which the whole host shares", "held|oom", HOG,
