@@ -338,6 +338,22 @@ static void check_group(struct check *c, const struct syscall_group *g)
 		      g->what, buf_str(&names));
 }
 
+/* In no list of refused calls, for they are answered as if the kernel did not have them. */
+static void check_left_out(struct check *c)
+{
+	static const char *const left_out[][2] = {
+		{ "io_setup", "the number of its contexts is one for the whole host" },
+		{ "memfd_secret", "memory that nobody can look into" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(left_out); i++)
+		if (policy_allows(c->view, left_out[i][0]))
+			found(c, WARNING, "seccomp", allowed_at(c, left_out[i][0]),
+			      "Deny it: seccomp: {deny+: [...]}.",
+			      "%s is allowed, which others do not have: %s",
+			      left_out[i][0], left_out[i][1]);
+}
+
 static void check_needed(struct check *c)
 {
 	static const char *const needed[] = { "execve",      "exit_group", "mmap",
@@ -367,6 +383,7 @@ static void check_filter(struct check *c)
 
 	for (const struct syscall_group *g = syscalls_denied; g->what; g++)
 		check_group(c, g);
+	check_left_out(c);
 	check_needed(c);
 	/* A number that no kernel has yet. */
 	if (filter_ask_call(&c->view->filter, FILTER_MAX_NR - 1, &depends) ==

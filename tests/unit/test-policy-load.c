@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/strv.h"
+#include "filter.h"
 #include "policy-load.h"
 #include "policy.h"
 
@@ -43,6 +44,12 @@ static void assert_same(const struct sbx_policy *a, const struct sbx_policy *b)
 	assert_int_equal(a->network, b->network);
 	assert_int_equal(a->target, b->target);
 	assert_int_equal(a->soft, b->soft);
+	assert_int_equal(a->kill_on, b->kill_on);
+	assert_int_equal(a->sockets, b->sockets);
+	assert_int_equal(a->count_denials, b->count_denials);
+	assert_string_equal(a->cpuset, b->cpuset);
+	assert_int_equal(strv_len(a->allow), strv_len(b->allow));
+	assert_int_equal(strv_len(a->deny), strv_len(b->deny));
 }
 
 static void default_yaml_is_the_built_in_policy(void **state attr_unused)
@@ -78,6 +85,11 @@ static void default_yaml_writes_every_default(void **state attr_unused)
 	assert_non_null(yaml_get(t->root, "system"));
 	assert_non_null(yaml_get(t->root, "network"));
 	assert_non_null(yaml_get(t->root, "target"));
+	assert_non_null(yaml_get(t->root, "kill_on"));
+	assert_non_null(yaml_get(t->root, "count_denials"));
+	assert_non_null(yaml_get(yaml_get(t->root, "seccomp"), "sockets"));
+	assert_non_null(yaml_get(yaml_get(t->root, "seccomp"), "allow"));
+	assert_non_null(yaml_get(yaml_get(t->root, "seccomp"), "deny"));
 }
 
 static int load_text(const char *file, const char *text, struct sbx_policy **ret,
@@ -199,6 +211,31 @@ static void what_is_wrong_is_named(void **state attr_unused)
 		{ "description: [a]",
 		  "1:14: description: this is no text; accepted is who should "
 		  "use the policy, and why" },
+		{ "extends: [a]", "1:10: extends: this is no policy; accepted is the "
+				  "name of a policy, or a "
+				  "path with a slash in it, seen from this file" },
+		{ "count_denials: yes",
+		  "1:16: count_denials: 'yes'; accepted is true or false" },
+		{ "seccomp: {deny: [ptrce]}", "1:18: seccomp.deny[0]: 'ptrce' is no "
+					      "system call of any architecture; did "
+					      "you mean 'ptrace'?" },
+		{ "seccomp:\n  allow: [bpf, clone3]",
+		  "2:16: seccomp.allow[1]: clone3 cannot be allowed: it could make or "
+		  "enter "
+		  "other namespaces, and its arguments cannot be checked" },
+		{ "seccomp:\n  allow: [bpf]\n  deny+: [bpf]",
+		  "2:11: seccomp.allow[0]: 'bpf' is denied in line 3; accepted is one of "
+		  "both" },
+		{ "seccomp: {sockets: [vsock]}",
+		  "1:21: seccomp.sockets[0]: 'vsock'; accepted is a list of unix, inet, "
+		  "inet6 "
+		  "and netlink" },
+		{ "seccomp: {alow: []}",
+		  "1:11: seccomp: unknown key 'alow'; did you mean 'allow'?" },
+		{ "seccomp: {profile: [a]}",
+		  "1:20: seccomp.profile: this is no path; accepted is the path of a "
+		  "seccomp "
+		  "profile as Docker and OCI have it, or none" },
 		{ "- a", "1:1: a list; accepted is a mapping of keys to values" },
 	};
 
@@ -213,6 +250,228 @@ static void what_is_wrong_is_named(void **state attr_unused)
 	}
 }
 
+static int load_in_dir(const char *file, const char *text, struct sbx_policy **ret,
+		       struct sbx_err *err)
+{
+	cleanup_free char *path = str_printf("%s/%s", dir, file);
+
+	assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0600), 0);
+	return policy_load(path, dir, ret, err);
+}
+
+static void assert_list(char *const *list, const char *want)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+
+	for (; list && *list; list++)
+		buf_printf(&b, "%s%s", b.len ? " " : "", *list);
+	assert_string_equal(buf_str(&b), want);
+}
+
+static void a_policy_starts_from_the_one_it_extends(void **state attr_unused)
+{
+	struct sbx_policy *p = NULL;
+	struct sbx_err err = { 0 };
+
+	assert_int_equal(load_in_dir("base.yaml",
+				     "description: base\n"
+				     "limits: {wall: 1m, cpus: 2}\n"
+				     "system: [/usr, /lib]\n"
+				     "seccomp:\n"
+				     "  sockets: [unix]\n"
+				     "  allow: [bpf, ptrace]\n"
+				     "  deny: [sync, sysinfo]\n",
+				     &p, NULL),
+			 0);
+	policy_free(p);
+	if (load_in_dir("child.yaml",
+			"extends: ./base.yaml\n"
+			"limits: {wall: 2m}\n"
+			"system+: [/nix]\n"
+			"kill_on: [output]\n"
+			"count_denials: false\n"
+			"seccomp:\n"
+			"  allow+: [sync]\n"
+			"  deny+: [ptrace, uname]\n",
+			&p, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(p->name, "child");
+	assert_string_equal(p->description, "base");
+	assert_int_equal(p->limits[SBX_LIMIT_WALL], 120000000);
+	assert_int_equal(p->limits[SBX_LIMIT_CPUS], 2000);
+	assert_list(p->system, "/usr /lib /nix");
+	/* What a file says of a call replaces what those below it said. */
+	assert_list(p->allow, "bpf sync");
+	assert_list(p->deny, "ptrace sysinfo uname");
+	assert_int_equal(p->sockets, 1 << SBX_FAMILY_UNIX);
+	assert_int_equal(p->kill_on, 1 << SBX_LIMIT_OUTPUT);
+	assert_false(p->count_denials);
+	policy_free(p);
+
+	/* Without "+" a list replaces the other; a name is looked up in the folder. */
+	assert_int_equal(
+		load_in_dir("other.yaml",
+			    "extends: base\nsystem: [/opt]\nseccomp: {deny: [uname]}\n",
+			    &p, NULL),
+		0);
+	assert_list(p->system, "/opt");
+	assert_list(p->allow, "bpf ptrace");
+	assert_list(p->deny, "uname");
+	policy_free(p);
+}
+
+static void assert_origin(const struct policy_origin *where, const char *file,
+			  unsigned line)
+{
+	assert_int_equal(where->line, line);
+	if (file)
+		assert_string_equal(strrchr(where->file, '/') + 1, file);
+	else
+		assert_null(where->file);
+}
+
+static void every_value_knows_where_it_was_written(void **state attr_unused)
+{
+	const struct policy_origins *o;
+	struct sbx_policy *p = NULL;
+
+	assert_int_equal(load_in_dir("below.yaml",
+				     "limits:\n  wall: 1m\n  pids: 9\nnetwork: host\n",
+				     &p, NULL),
+			 0);
+	policy_free(p);
+	assert_int_equal(load_in_dir("above.json",
+				     "{\"extends\": \"./below.yaml\",\n"
+				     " \"limits\": {\"pids\": 8,\n"
+				     "  \"cpuset\": \"0\"},\n"
+				     " \"system+\": [\"/nix\",\n"
+				     "  \"/snap\"],\n"
+				     " \"seccomp\": {\"deny\": [\"sync\",\n \"bpf\"]}}\n",
+				     &p, NULL),
+			 0);
+	o = p->origins;
+	assert_int_equal(strv_len(o->files), 2);
+	assert_origin(&o->limits[SBX_LIMIT_WALL], "below.yaml", 2);
+	assert_origin(&o->limits[SBX_LIMIT_PIDS], "above.json", 2);
+	assert_origin(&o->limits[SBX_LIMIT_MEMORY], NULL, 0);
+	assert_origin(&o->keys[POLICY_CPUSET], "above.json", 3);
+	assert_origin(&o->keys[POLICY_NETWORK], "below.yaml", 4);
+	assert_origin(&o->keys[POLICY_TARGET], NULL, 0);
+	assert_origin(&o->lists[POLICY_SYSTEM][0], NULL, 0);
+	assert_origin(&o->lists[POLICY_SYSTEM][strv_len(p->system) - 1], "above.json", 5);
+	/* Sorted, and their places with them. */
+	assert_list(p->deny, "bpf sync");
+	assert_origin(&o->lists[POLICY_DENY][0], "above.json", 7);
+	assert_origin(&o->lists[POLICY_DENY][1], "above.json", 6);
+	policy_free(p);
+}
+
+static void what_a_policy_extends_must_end(void **state attr_unused)
+{
+	cleanup_free char *want = str_printf("%s/./a.yaml extends itself", dir);
+	struct sbx_policy *p = NULL;
+	struct sbx_err err = { 0 };
+	char name[16], text[32];
+
+	assert_int_equal(load_in_dir("b.yaml", "target: ro\n", &p, NULL), 0);
+	policy_free(p);
+	assert_int_equal(load_in_dir("a.yaml", "extends: ./a.yaml\n", &p, &err), -EINVAL);
+	assert_string_equal(err.msg, want);
+	assert_int_equal(load_in_dir("b.yaml", "extends: a\n", &p, NULL), -EINVAL);
+	load_in_dir("a.yaml", "extends: b\n", &p, NULL);
+	err.code = 0;
+	assert_int_equal(load_in_dir("b.yaml", "extends: ./a.yaml\n", &p, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "extends itself"));
+
+	for (int i = 0; i < 9; i++) {
+		snprintf(name, sizeof(name), "c%d.yaml", i);
+		snprintf(text, sizeof(text), i ? "extends: c%d\n" : "target: ro\n",
+			 i - 1);
+		err.code = 0;
+		if (load_in_dir(name, text, &p, &err) == 0)
+			policy_free(p);
+		else if (i != 8)
+			fail_msg("%d: %s", i, err.msg);
+	}
+	assert_non_null(strstr(err.msg, "more than 8 policies, each extending the next"));
+}
+
+/* Shipped policies start without libseccomp: their filters are compiled already. */
+static void filters_of_shipped_policies_are_ready(void **state attr_unused)
+{
+	static const char *const names[] = { "default", "strict", "gpu", "agent" };
+	struct filter f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct sbx_policy *p = NULL;
+		struct sbx_err err = { 0 };
+
+		if (policy_load(names[i], POLICY_DIR, &p, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_non_null(p->description);
+		assert_int_equal(filter_choose(p, &f, NULL), 0);
+		assert_null(f.own);
+		assert_non_null(f.counted);
+		p->count_denials = false;
+		assert_int_equal(filter_choose(p, &f, NULL), 0);
+		assert_null(f.counted);
+		policy_free(p);
+	}
+}
+
+/* A policy that says the same with other words gets the same filter, another one its own. */
+static void filters_of_other_policies_are_made(void **state attr_unused)
+{
+	struct filter mine = { 0 }, strict = { 0 };
+	struct sbx_policy *p = NULL;
+
+	assert_int_equal(policy_load("strict", POLICY_DIR, &p, NULL), 0);
+	assert_int_equal(filter_choose(p, &strict, NULL), 0);
+	assert_int_equal(
+		policy_list_add(p, POLICY_DENY, "sync", (struct policy_origin){ 0 }), 0);
+	assert_int_equal(filter_choose(p, &mine, NULL), 0);
+	assert_non_null(mine.own);
+	assert_string_not_equal(mine.sha256, strict.sha256);
+	assert_string_equal(mine.libseccomp, strict.libseccomp);
+	filter_done(&mine);
+	policy_list_drop(p, POLICY_DENY, "sync");
+	assert_int_equal(filter_choose(p, &mine, NULL), 0);
+	assert_ptr_equal(mine.plain, strict.plain);
+	policy_free(p);
+}
+
+static void a_dump_reads_back_as_the_same(void **state attr_unused)
+{
+	static const char odd[] =
+		"extends: ./below.yaml\n"
+		"limits: {memory: 100000001B, wall: 90001ms, cpus: 1.501, "
+		"cpu_time: 1h, cpuset: '0'}\n"
+		"system: [/usr, \"/it's # odd\"]\n"
+		"kill_on: [scratch, output]\n"
+		"target: overlay\n"
+		"count_denials: false\n"
+		"seccomp: {sockets: [], allow: [bpf], deny: [sync, acct]}\n";
+	struct sbx_policy *p = NULL, *back = NULL;
+	struct sbx_err err = { 0 };
+
+	if (load_in_dir("odd.yaml", odd, &p, &err) < 0)
+		fail_msg("%s", err.msg);
+	for (int origins = 0; origins < 2; origins++) {
+		cleanup_buf struct buf text = BUF_INIT, again = BUF_INIT,
+				       plain = BUF_INIT;
+
+		policy_dump(p, origins, &text);
+		policy_dump(p, false, &plain);
+		if (load_in_dir("odd.yaml", buf_str(&text), &back, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_same(p, back);
+		policy_dump(back, false, &again);
+		assert_string_equal(buf_str(&again), buf_str(&plain));
+		policy_free(back);
+	}
+	policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +480,12 @@ int main(void)
 		cmocka_unit_test(keys_override_one_by_one),
 		cmocka_unit_test(names_are_looked_up_in_the_folder),
 		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(a_policy_starts_from_the_one_it_extends),
+		cmocka_unit_test(every_value_knows_where_it_was_written),
+		cmocka_unit_test(what_a_policy_extends_must_end),
+		cmocka_unit_test(filters_of_shipped_policies_are_ready),
+		cmocka_unit_test(filters_of_other_policies_are_made),
+		cmocka_unit_test(a_dump_reads_back_as_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, drop_dir);

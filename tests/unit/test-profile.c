@@ -326,12 +326,12 @@ static void what_is_wrong_is_named_with_its_place(void **state attr_unused)
 		{ RULE("\n{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ERRNO\", "
 		       "\"errnoRet\": 5, "
 		       "\"errno\": \"EPERM\"}"),
-		  "2:75: syscalls[0].errno: this is error 1, but number 5 stands beside "
+		  "2:73: syscalls[0].errno: this is error 1, but number 5 stands beside "
 		  "it" },
 		{ RULE("\n{\"names\": [\"read\"], \"action\": \"SCMP_ACT_ERRNO\", "
 		       "\"errno\": "
 		       "\"EFOO\"}"),
-		  "2:60: syscalls[0].errno: 'EFOO'; accepted is an error such as EPERM" },
+		  "2:58: syscalls[0].errno: 'EFOO'; accepted is an error such as EPERM" },
 		{ "{\"linux\": {}}", " there is no linux.seccomp in this config.json" },
 	};
 
