@@ -232,7 +232,7 @@ static void look(struct state *s, struct soft_usage *ret)
 	struct monitor *m = s->m;
 	int r = 0;
 
-	if (!s->soft.looks && !s->soft.proc)
+	if (!s->soft.effort.looks && !s->soft.proc)
 		r = soft_open(&s->soft, m->box->pid, &m->handles, m->shm_bytes);
 	if (r < 0 && m->result->soft && !s->setup_error) {
 		s->setup_error = sbx_err_errno(s->err, r, "watchdog",
@@ -428,6 +428,7 @@ int monitor_run(struct monitor *m, struct sbx_err *err)
 	check_space(&s);
 	cgroup_read_stats(m->cg, &m->result->stats);
 	m->result->memory_peak_sampled = !m->result->stats.memory_peak;
+	m->result->effort = s.soft.effort;
 	soft_close(&s.soft);
 	if (!s.setup_error && !s.started_us && m->result->killed != KILL_INTERRUPT)
 		s.setup_error = sbx_err_set(

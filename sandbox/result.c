@@ -96,7 +96,7 @@ static json_t *evidence_json(const struct sbx_result *r)
 	const struct cgroup_stats *s = &r->stats;
 
 	return json_pack("{s:{s:o, s:o, s:o, s:o}, s:{s:o}, s:{s:o, s:o, s:o}, s:{s:o},"
-			 " s:{s:o, s:o}, s:{s:s, s:s, s:o, s:o}}",
+			 " s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:{s:s, s:s, s:o, s:o}}",
 			 "memory.events", "max", number(s->memory_max), "oom",
 			 number(s->oom), "oom_kill", number(s->oom_kill),
 			 "oom_group_kill", number(s->oom_group_kill),
@@ -106,7 +106,10 @@ static json_t *evidence_json(const struct sbx_result *r)
 			 "psi", "memory_full_us",
 			 s->has_pressure ? number(s->memory_pressure_us) : json_null(),
 			 "io.stat", "rbytes", number(s->io_read_bytes), "wbytes",
-			 number(s->io_write_bytes), "kill",
+			 number(s->io_write_bytes), "watchdog", "looks",
+			 number(r->effort.looks), "close_looks",
+			 number(r->effort.close_looks), "spent_us",
+			 number(r->effort.spent_us), "kill",
 			 "by", kill_names[r->killed], "signal",
 			 r->killed ? "SIGKILL" : "none", "at_us", number(r->killed_us),
 			 "dead_after_us", number(r->dead_us));

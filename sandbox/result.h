@@ -11,6 +11,7 @@
 #include "child.h"
 #include "notify.h"
 #include "sandbox.h"
+#include "soft.h"
 
 /* Why we killed the box ourselves; the kernel's kills show in the counters. */
 enum kill_cause {
@@ -44,6 +45,7 @@ struct sbx_result {
 	unsigned kill_on; /* the policy's */
 	char cpuset[SBX_CPUSET_SIZE]; /* "" = not limited */
 	enum sbx_layer cpuset_layer;
+	struct soft_effort effort; /* of the watchdog, where there was one */
 	bool memory_peak_sampled; /* by us from time to time: what lies between is missed */
 	bool soft; /* at least one limit is held by a watchdog */
 	struct cgroup_stats stats;

@@ -360,8 +360,8 @@ static uint64_t walk(struct soft *s, bool deep, struct look *l)
 			look_at(l, e->d_name);
 	if (l->fd_deadline_us)
 		s->fd_from = 0;
-	s->looks++;
-	s->deep_looks += deep;
+	s->effort.looks += !deep;
+	s->effort.close_looks += deep;
 	if (deep)
 		s->next_deep_us = now_us() + MAX((now_us() - now) * 100, DEEP_WAIT_US);
 	return l->anon + l->mapped_shared + l->other + sum_objects(s) +
@@ -388,6 +388,7 @@ void soft_sample(struct soft *s, uint64_t memory_limit, struct soft_usage *ret)
 	ret->cpu_us = sum_ticks(s) * 1000000 / s->ticks_per_s;
 	swap_lists(s);
 	s->cost_us = now_us() - start;
+	s->effort.spent_us += s->cost_us;
 }
 
 uint64_t soft_interval_us(uint64_t memory_bytes, uint64_t memory_limit, uint64_t cost_us)

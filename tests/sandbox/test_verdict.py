@@ -118,6 +118,7 @@ EVIDENCE = {
     "cpu.stat": {"usage_usec", "nr_throttled", "throttled_usec"},
     "psi": {"memory_full_us"},
     "io.stat": {"rbytes", "wbytes"},
+    "watchdog": {"looks", "close_looks", "spent_us"},
     "kill": {"by", "signal", "at_us", "dead_after_us"},
 }
 
