@@ -145,7 +145,7 @@ RULES = {
         clone_newnet clone_user_and_net tiocsti tiocsti_high tioclinux tioclinux_high
         setrlimit_core setrlimit_core_high prlimit_core prlimit_parent affinity_parent
         priority_parent priority_user personality_no_random personality_zero_page
-        personality_exec mknod_memory mknod_null mknod_disk socket_raw""",
+        personality_exec personality_high personality_nearly_asked mknod_memory mknod_null mknod_disk socket_raw""",
     "ENOMEM": "huge_map huge_memfd huge_shm",
     "ENOSYS": "clone3 unknown",
     "EAFNOSUPPORT": """socket_netlink_audit socket_netlink_netfilter socket_packet

@@ -243,6 +243,8 @@ static void try_limits(void)
 	say("personality_no_random", personality(ADDR_NO_RANDOMIZE));
 	say("personality_zero_page", personality(MMAP_PAGE_ZERO));
 	say("personality_exec", personality(READ_IMPLIES_EXEC));
+	say("personality_high", personality(0x80000000UL | ADDR_NO_RANDOMIZE));
+	say("personality_nearly_asked", personality(0xfffffffe));
 }
 
 /* What is masked may be opened, but must have nothing in it. */
