@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -251,3 +252,22 @@ def test_several_policies_are_checked_at_once(tmp_path):
     path = write(tmp_path, "extends: strict\nnetwork: host\n")
     text = policy("check", "strict", path, "strict", status=1)
     assert text.count("strict: 0 findings") == 2 and text.count("mine: ") == 1
+
+
+# --- the manual page ---------------------------------------------------------------------
+
+
+def test_the_page_names_every_key(tmp_path):
+    """The program itself says which keys there are, when it is given one that is not."""
+    page = (HERE.parents[1] / "sandbox" / "autoexp-policy.5.scd").read_text()
+    documented = set(re.findall(r"\*([a-z_]+\+?)\*(?:, \*[a-z_]+\+\*)?\n\t", page))
+    documented |= set(re.findall(r", \*([a-z_]+\+)\*\n\t", page))
+    accepted = set()
+    for text in ("zzzzzzzzzz: 1\n", "seccomp: {zzzzzzzzzz: 1}\n"):
+        said = policy("show", write(tmp_path, text), status=2)
+        names = said.split("accepted are ")[1].strip().replace(" or ", ", ").split(", ")
+        accepted.update(names)
+    assert accepted == documented
+    said = policy("show", write(tmp_path, "limits: {zzzzzzzzzz: 1}\n"), status=2)
+    limits = said.split("accepted are ")[1].strip().replace(" or ", ", ").split(", ")
+    assert {name for name in limits if f"_{name}_" not in page} <= {"gpus"}
