@@ -5,7 +5,10 @@
 
 #include "base/escape.h"
 #include "base/file.h"
+#include "base/self.h"
 #include "base/strv.h"
+#include "policy-load.h"
+#include "policy.h"
 #include "repo/blob.h"
 
 #define TRUSTED_BYTES_MAX (1 << 20)
@@ -36,25 +39,51 @@ static void list_reaches(struct repo *repo, const struct config *c, struct buf *
 		add_reach(b, "policy", c->policy);
 }
 
-/* The name of what is accepted: the file, and with it a policy that is a file. */
+static void cleanup_policy_p(struct sbx_policy **p)
+{
+	policy_free(*p);
+}
+
+static int add_file(struct buf *text, const char *path, struct sbx_err *err)
+{
+	int r;
+
+	buf_add(text, "", 1);
+	r = file_read(AT_FDCWD, path, 0, POLICY_BYTES_MAX, text);
+	return r < 0 ? sbx_err_errno(err, r, "trust", "cannot read %s", path) : 0;
+}
+
+/* A policy that is a file, and all that it is made of: what it extends, and its profile. */
+static int add_policy(struct buf *text, const char *path, struct sbx_err *err)
+{
+	cleanup(cleanup_policy_p) struct sbx_policy *p = NULL;
+	cleanup_free char *dir = NULL;
+	int r;
+
+	self_path("../policies", "../../share/autoexp/policies", &dir, NULL);
+	r = policy_load(path, dir, &p, err);
+	for (char **f = r == 0 ? p->origins->files : NULL; r == 0 && f && *f; f++)
+		r = add_file(text, *f, err);
+	if (r == 0 && p->profile)
+		r = add_file(text, p->profile, err);
+	return r;
+}
+
+/* The name of what is accepted: the file, and with it a policy that is no shipped one. */
 static int name_of(const struct config *c, char name[COMMIT_HEX + 1], struct sbx_err *err)
 {
 	cleanup_free char *path = NULL;
 	cleanup_buf struct buf text = BUF_INIT;
-	int r;
+	int r = 0;
 
 	buf_add(&text, c->text, c->text_len);
 	if (strchr(c->policy, '/')) {
 		path = c->policy[0] == '/' ? strdup(c->policy)
 					   : str_printf("%s/%s", c->dir, c->policy);
-		if (!path)
-			return sbx_err_oom(err, "trust");
-		buf_add(&text, "", 1);
-		r = file_read(AT_FDCWD, path, 0, POLICY_BYTES_MAX, &text);
-		if (r < 0)
-			return sbx_err_errno(err, r, "trust", "cannot read the policy %s",
-					     path);
+		r = path ? add_policy(&text, path, err) : sbx_err_oom(err, "trust");
 	}
+	if (r < 0)
+		return r;
 	if (text.failed)
 		return sbx_err_oom(err, "trust");
 	return blob_name(text.data, text.len, name, err);

@@ -176,6 +176,22 @@ def test_policy_fills_what_the_configuration_does_not_write(new_repo):
     assert "--trust" in done.stderr
 
 
+@pytest.mark.parametrize("changed", ["rules/base.yaml", "rules/calls.json"])
+def test_what_a_policy_is_made_of_is_accepted_with_it(new_repo, changed):
+    repo = new_repo()
+    profile = '{"defaultAction": "SCMP_ACT_ALLOW"%s}'
+    repo.write("rules/base.yaml", "limits:\n  output: 1M\n")
+    repo.write("rules/calls.json", profile % "")
+    repo.write("rules/mine.yaml", "extends: ./base.yaml\nseccomp: {profile: ./calls.json}\n")
+    repo.standard(config=CONFIG + "policy: rules/mine.yaml\n")
+    repo.autoexp("run", "--trust", "--max-experiments", 1)
+    repo.autoexp("run", "--max-experiments", 2)
+    repo.write(changed, "limits:\n  output: 2M\n" if "base" in changed
+               else profile % ', "comment": "another"')
+    done = repo.autoexp("run", "--max-experiments", 3, status=2)
+    assert "--trust" in done.stderr
+
+
 def test_asks_on_a_terminal(new_repo):
     for answer, status in ((b"n\n", 2), (b"y\n", 0)):
         repo = new_repo(f"repo-{status}")
