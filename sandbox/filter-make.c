@@ -272,7 +272,8 @@ static uint32_t half(uint64_t v, unsigned which)
 
 static void load_arg(struct program *p, const struct arg_rule *a, unsigned which)
 {
-	load(p, offsetof(struct seccomp_data, args) + 8 * a->index + which);
+	load(p,
+	     offsetof(struct seccomp_data, args) + sizeof(uint64_t) * a->index + which);
 }
 
 static void load_masked(struct program *p, const struct arg_rule *a, unsigned which)

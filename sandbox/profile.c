@@ -205,7 +205,7 @@ static int has_kernel(const struct yaml_node *n, struct sbx_err *err)
 static int is_meant(const struct yaml_node *includes, const struct yaml_node *excludes,
 		    struct sbx_err *err)
 {
-	struct conditions in, ex;
+	struct conditions in = { 0 }, ex = { 0 };
 	int r;
 
 	r = read_conditions(includes, &in, err);

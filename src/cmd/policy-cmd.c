@@ -211,7 +211,7 @@ static int run_list(bool json, struct sbx_err *err)
 		: sbx_err_set(
 			  err, -ENOENT, "policy",
 			  "the folder of the policies was not found beside this program");
-	if (r == 0)
+	if (r == 0 && dir)
 		r = find_names(dir, &names, err);
 	for (size_t i = 0; r == 0 && names && names[i]; i++)
 		r = list_one(names[i], dir, all, err);

@@ -24,8 +24,7 @@ static const char *const held_by[] = {
 	[SBX_LIMIT_CPUS] = "cgroup v2; else, with --soft-limits, affinity to whole CPUs",
 	[SBX_LIMIT_IO_READ] = "cgroup v2",
 	[SBX_LIMIT_IO_WRITE] = "cgroup v2",
-	[SBX_LIMIT_MEMORY] = "cgroup v2, no swap, all die together; else, with "
-			     "--soft-limits, a watchdog",
+	[SBX_LIMIT_MEMORY] = "cgroup v2, no swap, all die together; else a watchdog",
 	[SBX_LIMIT_PIDS] = "cgroup v2; else, with --soft-limits, rlimit or a watchdog",
 	[SBX_LIMIT_SCRATCH] = "tmpfs: writing fails with ENOSPC",
 	[SBX_LIMIT_INODES] = "tmpfs: creating fails with ENOSPC",
