@@ -14,6 +14,9 @@ static void flatten(char *s)
 }
 
 static bool begin(struct sbx_err *err, int code, const char *stage, const char *fmt,
+		  va_list ap) attr_printf(4, 0);
+
+static bool begin(struct sbx_err *err, int code, const char *stage, const char *fmt,
 		  va_list ap)
 {
 	assert(code < 0);

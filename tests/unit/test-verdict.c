@@ -261,7 +261,6 @@ static void the_record_has_its_keys(void **state)
 /* A directory with files as the kernel writes them. */
 static int fake_group(char path[], const char *const files[][2])
 {
-	cleanup_close int fd = -EBADF;
 	int dir;
 
 	assert_non_null(mkdtemp(path));
