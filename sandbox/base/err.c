@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/escape.h"
+
 /* Messages are one line: a newline or an escape from untrusted text must not forge another. */
-static void flatten(char *s)
+static void flatten(struct sbx_err *err)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
+	char raw[sizeof(err->msg)];
+
+	memcpy(raw, err->msg, sizeof(raw));
+	escape_str(err->msg, sizeof(err->msg), raw);
 }
 
 static bool begin(struct sbx_err *err, int code, const char *stage, const char *fmt,
@@ -26,7 +29,7 @@ static bool begin(struct sbx_err *err, int code, const char *stage, const char *
 	err->code = code;
 	snprintf(err->stage, sizeof(err->stage), "%s", stage);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
-	flatten(err->msg);
+	flatten(err);
 	return true;
 }
 
@@ -73,7 +76,7 @@ int sbx_err_wrap(struct sbx_err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	n = strlen(err->msg);
 	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", old);
-	flatten(err->msg);
+	flatten(err);
 	return code;
 }
 

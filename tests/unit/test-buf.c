@@ -127,7 +127,18 @@ static void a_message_is_one_line_of_bounded_length(void **state)
 
 	(void)state;
 	sbx_err_set(&err, -EIO, "a stage with a long name", "a\nb\033[31mc\177d");
-	assert_string_equal(err.msg, "a?b?[31mc?d");
+	assert_string_equal(err.msg, "a\\x0ab\\x1b[31mc\\x7fd");
+	/* The same as one character of UTF-8, and one that turns the text behind it. */
+	err.code = 0;
+	sbx_err_set(&err, -EIO, "s", "gr\xc3\xbc\xc2\x9b" "31m \xe2\x80\xae.");
+	assert_string_equal(err.msg, "gr\xc3\xbc\\xc2\\x9b31m \\xe2\\x80\\xae.");
+	err.code = 0;
+	memset(name, '\n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	sbx_err_set(&err, -EIO, "s", "%s", name);
+	assert_true(strlen(err.msg) < sizeof(err.msg));
+	assert_string_equal(err.msg + strlen(err.msg) - 7, "\\x0a...");
+	err.code = 0;
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	err.code = 0;
