@@ -171,6 +171,8 @@ static void paths_that_reach_out_are_refused(void **state)
 		"/tmp",        "/run/user", "/var/run/docker.sock",
 		"/proc/1",     "/sys/fs",   "/dev/sda",
 		"/usr/../etc", "/usr//lib", "/run",
+		"/./run",      "/home/..",  "/home/u/.",
+		"/home/u/",    "/tmp/",     "//run",
 	};
 
 	(void)state;
