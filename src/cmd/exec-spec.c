@@ -48,11 +48,27 @@ static int get_choice(const json_t *obj, const char *key, const char *const *nam
 	return 0;
 }
 
+/* An object that is something else would be no limit, no view, and no word about it. */
+static int get_object(const json_t *spec, const char *key, json_t **ret,
+		      struct sbx_err *err)
+{
+	json_t *v = json_object_get(spec, key);
+
+	if (v && !json_is_null(v) && !json_is_object(v))
+		return sbx_err_set(err, -EINVAL, "spec", "%s is no object", key);
+	*ret = json_is_object(v) ? v : NULL;
+	return 0;
+}
+
 static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_err *err)
 {
-	json_t *limits = json_object_get(spec, "limits"), *value;
+	json_t *limits, *value;
 	const char *key;
+	int r;
 
+	r = get_object(spec, "limits", &limits, err);
+	if (r < 0)
+		return r;
 	json_object_foreach(limits, key, value) {
 		int i = limit_find(key);
 
@@ -72,11 +88,15 @@ static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_
 
 static int get_env(const json_t *spec, char ***env, struct sbx_err *err)
 {
-	json_t *vars = json_object_get(spec, "env"), *value;
+	json_t *vars, *value;
 	const char *key;
+	int r;
 
+	r = get_object(spec, "env", &vars, err);
+	if (r < 0)
+		return r;
 	json_object_foreach(vars, key, value)
-		if (!json_is_string(value) ||
+		if (!*key || strchr(key, '=') || !json_is_string(value) ||
 		    strv_addf(env, "%s=%s", key, json_string_value(value)) < 0)
 			return sbx_err_set(err, -EINVAL, "spec", "env: bad value of %s",
 					   key);
@@ -85,10 +105,13 @@ static int get_env(const json_t *spec, char ***env, struct sbx_err *err)
 
 static int get_policy(const json_t *spec, struct sbx_policy *policy, struct sbx_err *err)
 {
-	const json_t *target = json_object_get(spec, "target");
 	int network = policy->network, mode = policy->target;
+	json_t *target;
 	int r;
 
+	r = get_object(spec, "target", &target, err);
+	if (r < 0)
+		return r;
 	r = get_choice(spec, "network", network_names, ARRAY_SIZE(network_names),
 		       &network, err);
 	if (r == 0 && target)
@@ -103,10 +126,26 @@ static int get_policy(const json_t *spec, struct sbx_policy *policy, struct sbx_
 	return r;
 }
 
+/* Where it is inside, and where it comes from: both or neither. */
+static int get_pair(const json_t *spec, const char *key, char **ret_path,
+		    char **ret_source, struct sbx_err *err)
+{
+	json_t *pair = NULL;
+	int r;
+
+	r = get_object(spec, key, &pair, err);
+	if (r == 0)
+		r = get_string(pair, "path", ret_path, err);
+	if (r == 0)
+		r = get_string(pair, "source", ret_source, err);
+	if (r == 0 && !*ret_path != !*ret_source)
+		r = sbx_err_set(err, -EINVAL, "spec",
+				"%s: path and source belong together", key);
+	return r;
+}
+
 static int get_job(const json_t *spec, struct exec_request *req, struct sbx_err *err)
 {
-	const json_t *view = json_object_get(spec, "view");
-	const json_t *target = json_object_get(spec, "target");
 	int r;
 
 	r = json_get_strv(spec, "argv", &req->argv, err);
@@ -120,14 +159,10 @@ static int get_job(const json_t *spec, struct exec_request *req, struct sbx_err 
 		r = get_string(spec, "cwd", &req->cwd, err);
 	if (r == 0)
 		r = get_string(spec, "cgroup", &req->cgroup, err);
-	if (r == 0 && view)
-		r = get_string(view, "path", &req->view_path, err);
-	if (r == 0 && view)
-		r = get_string(view, "source", &req->view_source, err);
-	if (r == 0 && target)
-		r = get_string(target, "path", &req->target_path, err);
-	if (r == 0 && target)
-		r = get_string(target, "source", &req->target_source, err);
+	if (r == 0)
+		r = get_pair(spec, "view", &req->view_path, &req->view_source, err);
+	if (r == 0)
+		r = get_pair(spec, "target", &req->target_path, &req->target_source, err);
 	if (r == 0 && !strv_len(req->argv))
 		r = sbx_err_set(err, -EINVAL, "spec", "argv is empty");
 	return r;

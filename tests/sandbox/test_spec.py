@@ -263,7 +263,16 @@ def test_limits_of_the_spec_hold(exec_box, repository):
     (b'{"argv": ["true"], "argv": ["false"]}', "duplicate"),
     (b'{"argv": ["true"], "view": {"path": "relative", "source": "/usr"}}', "relative"),
     (b'{"argv": ["true"], "env": {"A": 1}}', "A"),
+    (b'{"argv": ["true"], "env": {"A=B": "C"}}', "A=B"),
+    (b'{"argv": ["true"], "env": {"": "C"}}', "env"),
     (b'{"argv": ["true"], "policy": "no-such"}', "no-such"),
+    # What is no object would be read as one without members, and protect nothing.
+    (b'{"argv": ["true"], "limits": [1]}', "limits"),
+    (b'{"argv": ["true"], "env": "A=B"}', "env"),
+    (b'{"argv": ["true"], "view": "/usr"}', "view"),
+    (b'{"argv": ["true"], "target": ["/t"]}', "target"),
+    (b'{"argv": ["true"], "view": {"path": "/usr/share"}}', "view"),
+    (b'{"argv": ["true"], "target": {"source": "/usr/share/x"}}', "target"),
 ])
 def test_a_broken_spec_is_a_set_up_error(exec_box, spec, message):
     read, write = os.pipe()
