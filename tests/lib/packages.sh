@@ -7,6 +7,7 @@
 #   packages_build                what builds autoexp and runs the demo, one name a line
 #   packages_test                 what the suites need on top
 #   packages_vm                   what the virtual machine of tests/vm needs on top
+#   packages_analysis             the second compiler and what reads the code
 #   packages_bench                the other sandboxes tests/bench compares with; optional
 #   packages_missing NAME...      those of NAME that are not there, one a line
 #   packages_install NAME...      says what it installs, then does; explains where it cannot
@@ -40,6 +41,9 @@ vm|busybox-static|cmd:busybox|a statically linked busybox
 vm|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
 vm|qemu-system-common|cmd:qemu-system-x86_64|QEMU
 vm|xz-utils|cmd:xz|xz
+analysis|clang|cmd:clang|clang 14 or later, with its sanitizer runtime (compiler-rt)
+analysis|clang-tidy|cmd:clang-tidy|clang-tidy (clang-tools-extra)
+analysis|cppcheck|cmd:cppcheck|cppcheck
 bench|bubblewrap|cmd:bwrap|bubblewrap
 bench|runc|cmd:runc|runc
 bench|firejail|cmd:firejail|firejail
@@ -73,6 +77,15 @@ packages_vm() {
 	if packages_on_apt && [ ! -x /usr/lib/qemu/virtiofsd ] &&
 	   apt-cache show virtiofsd >/dev/null 2>&1; then
 		echo virtiofsd
+	fi
+}
+
+packages_analysis() {
+	packages_of_kind analysis
+	# The runtime of the sanitizers is a package of its own in Debian since 12; where
+	# this name is not known, clang brings it.
+	if packages_on_apt && apt-cache show libclang-rt-dev >/dev/null 2>&1; then
+		echo libclang-rt-dev
 	fi
 }
 
