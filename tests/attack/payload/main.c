@@ -47,6 +47,9 @@ long given_number(const char *name, long otherwise)
 }
 
 static void append(char *to, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+
+static void append(char *to, size_t size, const char *fmt, va_list ap)
 {
 	size_t n = strlen(to);
 
