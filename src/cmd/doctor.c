@@ -19,6 +19,7 @@
 #include "base/strv.h"
 #include "limit.h"
 #include "policy.h"
+#include "probe.h"
 #include "result.h"
 
 static const char help[] =
@@ -266,7 +267,8 @@ static void print_text(const struct doctor *d, const size_t count[static _STRENG
 	for (size_t i = 0; i < d->n; i++)
 		printf("%-4s  %-18s %s\n", strength_names[d->findings[i].strength],
 		       d->findings[i].name, d->findings[i].detail);
-	if (count[NO] && d->n == 1)
+	/* The first finding is whether a box starts at all. */
+	if (d->n && d->findings[0].strength == NO)
 		puts("\nThe box does not work here, so autoexp does not run anything.");
 	else if (count[SOFT] || count[NO])
 		puts("\nThe box works. Not every limit is held by the kernel: runs "
@@ -276,11 +278,42 @@ static void print_text(const struct doctor *d, const size_t count[static _STRENG
 		puts("\nEverything holds: limits are enforced by the kernel.");
 }
 
+/* A leaf of ours shows what only groups below the top have. */
+static int check_kernel(struct doctor *d)
+{
+	struct cgroup cg = CGROUP_INIT;
+	struct sbx_err err = { 0 };
+	int r = 0;
+
+	if (cgroup_open(d->cgroup, &cg, &err) < 0)
+		cg.fd = -EBADF;
+	for (size_t i = 0; r == 0 && i < probe_count; i++) {
+		const struct probe *p = &probe_table[i];
+		bool has = probe_has(i, cg.fd);
+		char text[200];
+
+		if (has)
+			snprintf(text, sizeof(text), "this kernel has it");
+		else
+			snprintf(text, sizeof(text), "not here (Linux %s%s has it): %s",
+				 p->since,
+				 strchr(p->name, '.') ? " with its controller" : "",
+				 p->stands_in ? p->stands_in : "no box without it");
+		r = note(d, p->name, has ? HARD : NO, text);
+		if (r == 0)
+			d->findings[d->n - 1].extra = true;
+	}
+	cgroup_close(&cg);
+	return r;
+}
+
 static int examine(struct doctor *d)
 {
 	int r;
 
 	r = check_box(d);
+	if (check_kernel(d) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limit_checks); i++)
 		r = check_limit(d, &limit_checks[i]);
 	return r;
