@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 
-from contest import AUTOEXP, IS_ROOT, PAYLOAD, Spread, in_turns, limits_of_host
+from contest import (AUTOEXP, IS_ROOT, PAYLOAD, Spread, in_turns, limits_of_host,
+                     without_cpus)
 
 SILENCE = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -51,7 +52,7 @@ def show_steps(out, rounds):
 
 def killed_by_limit(n):
     """µs from the moment the wall limit is seen until the tree is reaped: autoexp's record."""
-    limits = limits_of_host()[0]
+    limits = without_cpus(limits_of_host()[0])
     done = subprocess.run(
         [AUTOEXP, "exec", "--json", "-", *limits, "--pids", str(n + 8), "--wall", "6s",
          "--memory", "4G", "--show", os.path.dirname(PAYLOAD), "--", PAYLOAD, "crowd", str(n)],
