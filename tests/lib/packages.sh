@@ -42,7 +42,6 @@ vm|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
 vm|qemu-system-common|cmd:qemu-system-x86_64|QEMU
 vm|xz-utils|cmd:xz|xz
 analysis|clang|cmd:clang|clang 14 or later, with its sanitizer runtime (compiler-rt)
-analysis|clang-tidy|cmd:clang-tidy|clang-tidy (clang-tools-extra)
 analysis|cppcheck|cmd:cppcheck|cppcheck
 bench|bubblewrap|cmd:bwrap|bubblewrap
 bench|runc|cmd:runc|runc
