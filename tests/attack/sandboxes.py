@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """autoexp and its peers, each with what it promises and how it is started.
 
-A peer gets the same contents as a box of autoexp: the system read-only, the payload and the
-canary repository read-only, own /proc, /dev and /tmp, no network, an empty environment, and
-what it has of limits. It runs as an ordinary user and below limits of the outer system, so
-that what it does not hold shows without hurting this machine.
+A peer gets the same contents as a box of autoexp, as far as it can: the system read-only, the
+payload and the canary repository read-only, own /proc, /dev and /tmp, no network, an empty
+environment. It runs in a place of its own, see place.py, so that what it does not hold shows
+without hurting this machine.
 
 What a sandbox promises, `features`:
 
@@ -18,17 +18,19 @@ What a sandbox promises, `features`:
 
 import json
 import os
-import pwd
 import shlex
 import shutil
 import signal
 import subprocess
 
-from suite import (BUILD, DEFAULTS, IN_VM, IS_ROOT, PAYLOAD, bytes_of, gone_within, on_time,
-                   own_line, processes_marked, seconds_of, unmet)
+import place
+from suite import BUILD, PAYLOAD, on_time, own_line, processes_marked, seconds_of, unmet
 
 AUTOEXP = BUILD / "src" / "autoexp"
-PEER_UID = 54321
+SYSTEM = [path for path in ("/usr", "/etc", "/opt") if os.path.isdir(path)]
+LINKS = [path for path in ("/bin", "/sbin", "/lib", "/lib32", "/lib64") if os.path.islink(path)]
+FOLDERS = [path for path in ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
+           if os.path.isdir(path) and not os.path.islink(path)]
 
 
 def quiet(argv, **more):
@@ -45,6 +47,15 @@ class Sandbox:
 
     def has(self, feature):
         return feature in self.features
+
+    @staticmethod
+    def safe():
+        """May a dangerous case be tried?"""
+        return True
+
+    @staticmethod
+    def prepare():
+        """Called in the child before it becomes the sandbox."""
 
     def works(self):
         """None, or why it cannot be used here."""
@@ -68,13 +79,15 @@ class Sandbox:
             return "escaped", "; ".join(damage)
         if word == "escaped":
             return "escaped", detail
-        if word == "absent":
-            return "absent", detail
-        if run.hung:
+        if word:
+            return word, detail
+        if run.hung and self.has("wall"):
             return "escaped", f"did not end within {run.seconds:.0f} s"
-        if word == "held":
-            return "held", detail
-        return "held", f"ended by the sandbox, status {run.status}"
+        if run.hung:
+            return "skipped", f"no end within {run.seconds:.0f} s, and no time limit is promised"
+        if "silent" in case.words or "wall" in case.needs or run.status < 0 or run.status > 128:
+            return "held", f"ended without a line, status {run.status}"
+        return "skipped", f"no result, status {run.status}: {run.stderr.strip()[-200:]}"
 
 
 class Autoexp(Sandbox):
@@ -142,10 +155,145 @@ class Autoexp(Sandbox):
         return "absent" if word == "absent" else "held", detail
 
 
-PEERS = {}
+class Peer(Sandbox):
+    """Whatever runs a command line."""
+
+    name = "none"
+    features = frozenset()
+    note = "no sandbox at all, only the outer safety"
+    safe = staticmethod(place.inside)
+    prepare = staticmethod(place.limit)
+
+    def wrap(self, options, host, payload):
+        del options, host
+        return payload
+
+    def command(self, case, options, host, payload):
+        return self.wrap(options, host, payload), None
+
+    def works(self):
+        """The payload without a case ends with its usage, when it gets as far as that."""
+        argv = self.wrap({"wall": "9s"}, None, [str(PAYLOAD)])
+        if not shutil.which(argv[0]):
+            return "not installed"
+        try:
+            done = quiet(argv, timeout=30)
+        except subprocess.TimeoutExpired:
+            return "does not end"
+        if "usage: attack" in done.stdout:
+            return None
+        return " ".join(done.stdout.split())[-300:] or f"exit status {done.returncode}"
 
 
-def find(runner, promises):
+class Bwrap(Peer):
+    name = "bwrap"
+    features = frozenset(["walls", "tree"])
+    note = "--unshare-all, the system read-only; it has no limits and brings no filter"
+
+    def wrap(self, options, host, payload):
+        argv = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
+                "--setenv", "PATH", "/usr/bin:/bin", "--hostname", "box", "--cap-drop", "ALL"]
+        for path in SYSTEM + FOLDERS:
+            argv += ["--ro-bind", path, path]
+        for path in LINKS:
+            argv += ["--symlink", os.readlink(path), path]
+        argv += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/box"]
+        for path in shown(host):
+            argv += ["--ro-bind", path, path]
+        return argv + ["--chdir", "/", "--", *payload]
+
+
+class Firejail(Peer):
+    name = "firejail"
+    features = frozenset(["walls", "tree", "wall"])
+    note = "--noprofile and its walls one by one; the rest of the file system stays as it is, and " \
+           "so does the environment"
+
+    def wrap(self, options, host, payload):
+        return ["firejail", "--quiet", "--noprofile", "--net=none", "--private",
+                "--private-dev", "--private-tmp", "--caps.drop=all", "--seccomp",
+                "--nonewprivs", *[f"--read-only={path}" for path in shown(host)],
+                f"--timeout=00:00:{int(seconds_of(options['wall'])):02d}", "--", *payload]
+
+
+class Runc(Peer):
+    name = "runc"
+    features = frozenset(["walls", "tree"])
+    note = "`runc spec --rootless`, terminal false, a network namespace, no new privileges, the " \
+           "mounts of bwrap; no limits without a cgroup, and no filter in the specification"
+    count = 0
+
+    def wrap(self, options, host, payload):
+        if not shutil.which("runc"):
+            return ["runc"]
+        Runc.count += 1
+        folder = place.scratch() / f"bundle-{Runc.count}"
+        (folder / "rootfs" / "tmp").mkdir(parents=True)
+        quiet(["runc", "spec", "--rootless"], cwd=folder)
+        path = folder / "config.json"
+        spec = json.loads(path.read_text())
+        spec["process"].update(terminal=False, args=payload, noNewPrivileges=True)
+        spec["root"] = {"path": "rootfs", "readonly": True}
+        spec["linux"]["namespaces"].append({"type": "network"})
+        spec["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
+                               "options": ["nosuid", "nodev"]})
+        for each in [*SYSTEM, *FOLDERS, *shown(host)]:
+            os.makedirs(f"{folder}/rootfs{each}", exist_ok=True)
+            spec["mounts"].append({"destination": each, "type": "none", "source": each,
+                                   "options": ["rbind", "ro", "nosuid", "nodev"]})
+        for each in LINKS:
+            os.symlink(os.readlink(each), f"{folder}/rootfs{each}")
+        path.write_text(json.dumps(spec))
+        return ["runc", "--root", str(place.scratch() / "runc"), "run", "--bundle", str(folder),
+                f"attack-{os.getpid()}-{Runc.count}"]
+
+
+class SystemdRun(Peer):
+    name = "systemd-run"
+    features = frozenset(["walls"])
+    note = "--user --pipe --wait, with ProtectSystem, PrivateTmp, PrivateNetwork"
+
+    def wrap(self, options, host, payload):
+        return ["systemd-run", "--user", "--quiet", "--wait", "--collect", "--pipe", "-p",
+                "ProtectSystem=strict", "-p", "ProtectHome=yes", "-p", "PrivateTmp=yes", "-p",
+                "PrivateNetwork=yes", "-p", "NoNewPrivileges=yes", *payload]
+
+
+class Command(Peer):
+    """Any other: the payload is appended, or put in place of {}."""
+
+    note = "a command, called as given"
+
+    def __init__(self, text, promises):
+        self.words = shlex.split(text)
+        self.name = self.words[0]
+        self.features = frozenset(["walls", *promises])
+
+    def wrap(self, options, host, payload):
+        if "{}" not in self.words:
+            return self.words + payload
+        at = self.words.index("{}")
+        return self.words[:at] + payload + self.words[at + 1:]
+
+
+def shown(host):
+    return [str(PAYLOAD.parent)] + ([str(host.repo)] if host else [])
+
+
+PEERS = {peer.name: peer for peer in (Peer, Bwrap, Firejail, Runc, SystemdRun)}
+PROMISES = ("memory", "pids", "wall", "cpu", "scratch", "output", "tree")
+
+
+def find(runner, promises=""):
+    promises = [word for word in promises.split(",") if word]
+    wrong = set(promises) - set(PROMISES)
+    if wrong:
+        raise SystemExit(f"tests/attack/run: no promise '{wrong.pop()}'; there are: "
+                         f"{', '.join(PROMISES)}")
     if runner == "autoexp":
         return Autoexp()
-    raise SystemExit(f"no sandbox {runner}")
+    if runner in PEERS:
+        return PEERS[runner]()
+    if not runner.split():
+        raise SystemExit("tests/attack/run: --runner needs a name or a command")
+    return Command(runner, promises)

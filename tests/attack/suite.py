@@ -26,11 +26,11 @@ sum of facts by "+":
     needs:A,B       what a sandbox has to promise for the case to mean anything
     leaf            CPU time that only a cgroup of the box's own counts
     hard            kernel memory or files that no process maps: the kernel has to hold it
-    dangerous       never without a sandbox; a peer gets an outer safety
+    dangerous       never without a sandbox; of a peer only in a place of its own, see place.py
     open            autoexp does not hold it, as SECURITY.md says; when it does, tell it there
     twice           run two times, with turn=1 and turn=2
     silent          the payload cannot print its line
-    slow-reader, show-socket, show-fifo, core-helper, system-socket      see run_case()
+    slow-reader, show-socket, show-fifo, core-helper      see run_case()
 
 Whatever a case does, afterwards the host must be as before: see class Host.
 """
@@ -64,6 +64,7 @@ BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", REPOSITORY / "build")).reso
 PAYLOAD = BUILD / "tests" / "attack" / "payload" / "attack"
 IN_VM = os.environ.get("AUTOEXP_VM") == "1"
 IS_ROOT = os.geteuid() == 0
+SYS_KEYCTL, KEYCTL_INVALIDATE = 250, 21
 
 FAMILIES = {
     "F": "files", "P": "processes", "PID": "processes", "CORE": "processes", "M": "memory",
@@ -152,6 +153,16 @@ def remove_ipc(found):
         kind, ident = entry.split()
         subprocess.run(["ipcrm", {"shm": "-m", "msg": "-q", "sem": "-s"}[kind], ident],
                        check=False, stderr=subprocess.DEVNULL)
+
+
+def remove_keys(mark):
+    """Keys named MARK, whatever ring they are in. The kernel sweeps up a moment later."""
+    def listed():
+        return re.findall(rf"^(\w+) .*{re.escape(mark)}",
+                          read("/proc/keys").decode(errors="replace"), re.M)
+    for number in listed():
+        ctypes.CDLL(None).syscall(SYS_KEYCTL, KEYCTL_INVALIDATE, ctypes.c_int32(int(number, 16)))
+    gone_within(2, listed)
 
 
 def digest(path):
@@ -379,6 +390,7 @@ class Host:
             remove_ipc(objects)
         if self.mark in read("/proc/keys").decode(errors="replace"):
             found.append("a key left in a keyring of the host")
+            remove_keys(self.mark)
         for folder in ("/dev/shm", "/dev/mqueue", "/tmp", "/var/tmp", "/run", "/run/lock"):
             for name in names(folder):
                 if name == self.mark or name == mark:
@@ -488,13 +500,14 @@ def collect(process, timeout, slow=False):
     return streams, False
 
 
-def start_in_terminal(argv, host, environment):
+def start_in_terminal(argv, host, environment, prepare):
     """ARGV in a session of its own, with the canary terminal as the controlling one."""
     def enter():
         os.setsid()
         fd = os.open(host.terminal, os.O_RDWR)
         fcntl.ioctl(fd, termios.TIOCSCTTY, 1)
         os.close(fd)
+        prepare()
     return subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=host.repo,
                             preexec_fn=enter, pass_fds=[host.leak])
@@ -518,7 +531,7 @@ def run_once(case, sandbox, host, options, turn):
     environment = {**os.environ, "ATTACK_SECRET": host.secret, "ATTACK_MARK": mark,
                    "SSH_AUTH_SOCK": str(host.outside / "s" / "socket")}
     begin = time.monotonic()
-    process = start_in_terminal(argv, host, environment)
+    process = start_in_terminal(argv, host, environment, sandbox.prepare)
     limit = seconds_of(options["wall"]) + (60 if IN_VM else 20)
     if not sandbox.has("wall"):
         limit = 8
@@ -551,6 +564,8 @@ def why_not(case, sandbox):
         return "native: what nobody waited for is counted only in a cgroup, and we have none here"
     if "dangerous" in case.words and not sandbox.has("walls"):
         return "dangerous without a sandbox"
+    if "dangerous" in case.words and not sandbox.safe():
+        return "dangerous: started as root, it would have a place of its own"
     return None
 
 
