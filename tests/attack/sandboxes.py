@@ -147,7 +147,8 @@ class Autoexp(Sandbox):
             return "escaped", f"did not end within {run.seconds:.0f} s"
         missing = unmet(case, run, host, word)
         if missing:
-            return "escaped", f"not {', '.join(missing)} ({said}; {word} {detail}) {run.stderr[-300:]}"
+            return "escaped", (f"not {', '.join(missing)} ({said}; {word} {detail}) "
+                               f"{run.stderr[-300:]}")
         if record.get("verdict") == "timeout" and not on_time(case, run):
             return "escaped", f"the time-out came late: {record['wall_us'] / 1e6:.1f} s"
         if word is None:
@@ -206,8 +207,8 @@ class Bwrap(Peer):
 class Firejail(Peer):
     name = "firejail"
     features = frozenset(["walls", "tree", "wall"])
-    note = "--noprofile and its walls one by one; the rest of the file system stays as it is, and " \
-           "so does the environment"
+    note = "--noprofile and its walls one by one; the rest of the file system stays as it is, " \
+           "and so does the environment"
 
     def wrap(self, options, host, payload):
         return ["firejail", "--quiet", "--noprofile", "--net=none", "--private",

@@ -45,7 +45,6 @@ import os
 import pathlib
 import pty
 import re
-import resource
 import select
 import shutil
 import signal
@@ -53,7 +52,6 @@ import socket
 import stat
 import struct
 import subprocess
-import sys
 import tempfile
 import termios
 import time
