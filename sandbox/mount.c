@@ -28,6 +28,7 @@
 #endif
 
 #include "base/file.h"
+#include "remount.h"
 
 #define EMPTY       PLAN_SCRATCH "/empty"
 #define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -99,11 +100,14 @@ static int bind(const char *path, const char *dest, unsigned long flags)
 	return mount(path, dest, NULL, MS_BIND | flags, NULL);
 }
 
+/* Only for what we have mounted ourselves: nosuid and nodev it is already. */
 static int make_readonly(const char *path, unsigned flags)
 {
 	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	return (int)syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &a, sizeof(a));
+	if (syscall(SYS_mount_setattr, AT_FDCWD, path, flags, &a, sizeof(a)) == 0)
+		return 0;
+	return errno == ENOSYS ? remount(path, MS_RDONLY | MS_NOSUID | MS_NODEV) : -1;
 }
 
 /* The new pid namespace's /proc as a detached mount. Return: descriptor, or -1 with errno */
@@ -214,6 +218,11 @@ static int do_bind(const struct op *op, struct sbx_err *err)
 		return 0;
 	if (make_point(op->dest, op->is_dir) < 0 || attach(op->fd, op->dest) < 0)
 		return fail(err, "cannot mount", op->dest);
+	if (op->flags & OP_UNRESTRICTED &&
+	    remount_tree(op->dest,
+			 MS_RDONLY | MS_NOSUID |
+				 (op->flags & OP_DEVICE ? MS_NOEXEC : MS_NODEV)) < 0)
+		return fail(err, "cannot make read-only:", op->dest);
 	return 0;
 }
 
@@ -354,8 +363,8 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	}
 	fd = mount_clone(AT_FDCWD, overlay ? PLAN_SCRATCH "/target" : op->source,
 			 overlay);
-	if (fd < 0 || (op->flags & OP_READONLY && mount_restrict(fd, false) < 0) ||
-	    attach(fd, overlay ? dir : op->dest) < 0)
+	if (fd < 0 || attach(fd, overlay ? dir : op->dest) < 0 ||
+	    (op->flags & OP_READONLY && make_readonly(op->dest, 0) < 0))
 		return fail(err, "cannot mount the target", op->dest);
 	*ret_dir = open(overlay ? dir : PLAN_SCRATCH "/target",
 			O_PATH | O_DIRECTORY | O_CLOEXEC);

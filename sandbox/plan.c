@@ -163,9 +163,8 @@ static int add_devices(struct plan *p, struct sbx_err *err)
 
 static int add_proc(struct plan *p, struct sbx_err *err)
 {
-	int r;
+	int r = 0;
 
-	r = add_op(p, OP_PROC, "/proc", 0, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(proc_settings); i++)
 		r = add_text(p, OP_WRITE, proc_settings[i][0], proc_settings[i][1], err);
 	if (r == 0)
@@ -193,8 +192,10 @@ static int add_out(struct plan *p, uint64_t bytes, struct sbx_err *err)
 /* The part of the root that no job changes. */
 static int add_base(struct plan *p, const struct sbx_policy *policy, struct sbx_err *err)
 {
-	int r = 0;
+	int r;
 
+	/* First, for it tells of the mounts that follow. */
+	r = add_op(p, OP_PROC, "/proc", 0, err);
 	for (size_t i = 0; r == 0 && policy->system && policy->system[i]; i++)
 		r = add_system(p, policy->system[i], err);
 	if (r == 0)
@@ -440,9 +441,9 @@ static int open_owned(const struct op *op, const struct stat *st, const struct i
 	r = idmap_userns(map, st->st_uid, st->st_gid, &userns, err);
 	if (r < 0)
 		return r;
-	/* File systems without id-mapped mounts: what others may read is shown all the same. */
+	/* Kernels and file systems without id-mapped mounts: what others may read is shown all the same. */
 	r = mount_set_idmap(op->fd, userns);
-	return r == -EINVAL ? 0 : r;
+	return r == -EINVAL || r == -ENOSYS ? 0 : r;
 }
 
 /* Whoever could put something else there must not have it lent to the box, or mask with it. */
@@ -480,6 +481,10 @@ static int open_source(struct op *op, const struct idmap *map, struct sbx_err *e
 	if (r < 0)
 		return r;
 	r = mount_restrict(op->fd, op->flags & OP_DEVICE);
+	if (r == -ENOSYS) {
+		op->flags |= OP_UNRESTRICTED;
+		r = 0;
+	}
 	if (r < 0)
 		return sbx_err_errno(err, r, "mount", "cannot make %s read-only",
 				     op->source);

@@ -30,10 +30,11 @@ enum op_type {
 };
 
 enum op_flag {
-	OP_DEVICE = 1 << 0,   /* bind: keep device nodes usable */
-	OP_OPTIONAL = 1 << 1, /* bind: leave out where the source is missing */
-	OP_OVERLAY = 1 << 2,  /* target: its whole directory is writable */
-	OP_READONLY = 1 << 3, /* target: not even the copy may be written */
+	OP_DEVICE = 1 << 0,       /* bind: keep device nodes usable */
+	OP_OPTIONAL = 1 << 1,     /* bind: leave out where the source is missing */
+	OP_OVERLAY = 1 << 2,      /* target: its whole directory is writable */
+	OP_READONLY = 1 << 3,     /* target: not even the copy may be written */
+	OP_UNRESTRICTED = 1 << 5, /* bind: this kernel restricts only what is attached */
 	OP_OWNED = 1 << 4, /* bind: as root, the owner on disk becomes the box's user */
 };
 
