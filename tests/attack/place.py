@@ -46,7 +46,7 @@ cp /etc/passwd /mnt/etc/passwd
 echo "attack:x:$uid:$uid::/mnt/home:/bin/sh" >>/mnt/etc/passwd
 mount --bind /mnt/etc/passwd /etc/passwd
 "$python" -c "$loopback_up"
-exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \\
+exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all --pdeathsig KILL \\
 	env HOME=/mnt/home TMPDIR=/mnt USER=attack %s=1 "$@"
 """ % (" ".join(SMALL), SIGN)
 
