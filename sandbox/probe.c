@@ -74,7 +74,8 @@ static bool has_io(int leaf_fd)
 
 const struct probe probe_table[] = {
 	{ "clone3", "5.7 with a cgroup", NULL, has_clone3 },
-	{ "mount_setattr", "5.12", NULL, has_mount_setattr },
+	{ "mount_setattr", "5.12", "mounts are restricted one by one",
+	  has_mount_setattr },
 	{ "close_range", "5.11 with marks", "descriptors are closed at once",
 	  has_cloexec_range },
 	{ "landlock 2", "5.19", "the mounts are the only wall", has_landlock },
