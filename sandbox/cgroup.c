@@ -6,10 +6,14 @@
  *	1. the directory the user named
  *	2. our own group, when it is marked as delegated (systemd's Delegate=yes sets an xattr)
  *	   or owned by us, and nobody lives in it but we, our ancestors, and whoever descends
- *	   from those of them that live in it
- *	3. as root, where systemd does not manage the tree: <cgroup2>/autoexp
+ *	   from those of them that live in it. Owned is not yet delegated: systemd gives the
+ *	   groups of a user's services to the user, but without every controller, so of these
+ *	   only those that have the usual ones, or that we got by 3
+ *	3. a scope that systemd makes for us, which is then our own group
+ *	4. our own group of case 2 whatever its controllers
+ *	5. as root, where systemd does not manage the tree: <cgroup2>/autoexp
  *
- * cgroup v2 forbids processes beside child groups that have controllers, so in case 2 all of
+ * cgroup v2 forbids processes beside child groups that have controllers, so in 2 to 4 all of
  * these move to the child "supervisor" first. A later start finds itself there and
  * goes one up. Groups are reached through directory descriptors.
  *
@@ -35,6 +39,7 @@
 #include "base/table.h"
 #include "cgroup-file.h"
 #include "cgroup-why.h"
+#include "scope.h"
 
 #define SUPERVISOR  "supervisor"
 #define LEAF        "box-" /* and the pid of the autoexp that made it */
@@ -46,12 +51,6 @@ const char *const cgroup_controller_names[_CGROUP_CONTROLLER_MAX] = {
 	[CGROUP_CPUSET] = "cpuset", [CGROUP_IO] = "io",
 };
 TABLE_CHECK(cgroup_controller_names, _CGROUP_CONTROLLER_MAX);
-
-static const char remedy_user[] = "start it in a delegated scope: systemd-run --user "
-				  "--scope -p Delegate=yes autoexp ... "
-				  "(as root without --user), name a delegated group with "
-				  "--cgroup, or accept a watchdog "
-				  "with --soft-limits";
 
 static void explain(struct cgroup *cg, const char *why)
 {
@@ -169,15 +168,37 @@ static int move_to_supervisor(int dir_fd)
 	return r < 0 ? r : -EBUSY;
 }
 
-static bool is_ours(int dir_fd)
+static bool is_marked(int dir_fd)
 {
-	struct stat st;
 	char value[8];
 
-	if (fgetxattr(dir_fd, "user.delegate", value, sizeof(value)) > 0 ||
-	    fgetxattr(dir_fd, "trusted.delegate", value, sizeof(value)) > 0)
+	return fgetxattr(dir_fd, "user.delegate", value, sizeof(value)) > 0 ||
+	       fgetxattr(dir_fd, "trusted.delegate", value, sizeof(value)) > 0;
+}
+
+/* Those that systemd hands to a user's manager. */
+static bool has_usual_controllers(int dir_fd)
+{
+	static const enum cgroup_controller usual[] = { CGROUP_MEMORY, CGROUP_PIDS,
+							CGROUP_CPU };
+	cleanup_buf struct buf b = BUF_INIT;
+	const char *there = cgroup_read_text(dir_fd, "cgroup.controllers", &b);
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (!cgroup_has_word(there, cgroup_controller_names[usual[i]]))
+			return false;
+	return true;
+}
+
+/* @whole: only with the usual controllers, unless it was handed to us on purpose */
+static bool is_ours(int dir_fd, const char *path, bool whole)
+{
+	struct stat st;
+
+	if (is_marked(dir_fd))
 		return true;
-	return geteuid() != 0 && fstat(dir_fd, &st) == 0 && st.st_uid == geteuid();
+	return geteuid() != 0 && fstat(dir_fd, &st) == 0 && st.st_uid == geteuid() &&
+	       (!whole || scope_is_own(path) || has_usual_controllers(dir_fd));
 }
 
 /*
@@ -201,33 +222,39 @@ static void enable_controllers(int dir_fd, int refused[_CGROUP_CONTROLLER_MAX])
 	}
 }
 
-/* Our own group or the one above "supervisor". Return: descriptor; -ENOENT: not usable */
-static int open_own(int root_fd, struct cgroup *cg)
+/*
+ * Our own group or the one above "supervisor"; the root of the hierarchy only where that is
+ * the root of a container's namespace, which is a group like others.
+ *
+ * Return: descriptor; -EBUSY when others live in it; -ENOENT when it is not usable
+ */
+static int open_own(int root_fd, bool whole)
 {
 	char path[PATH_MAX], *base;
 	cleanup_close int fd = -EBADF;
+	int r;
 
-	if (own_path(path) < 0 || streq(path, "/"))
+	if (own_path(path) < 0 ||
+	    (streq(path, "/") && faccessat(root_fd, "cgroup.type", F_OK, 0) < 0))
 		return -ENOENT;
 	base = strrchr(path, '/');
 	if (streq(base, "/" SUPERVISOR))
 		*base = '\0';
-	fd = openat(root_fd, path[1] ? path + 1 : ".",
+	fd = openat(root_fd, path[0] && path[1] ? path + 1 : ".",
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !is_ours(fd))
+	if (fd < 0 || !is_ours(fd, path, whole))
 		return -ENOENT;
-	if (move_to_supervisor(fd) == 0)
-		return TAKE_FD(fd);
-	explain(cg, "our cgroup is ours but other processes live in it; start autoexp in "
-		    "a scope "
-		    "of its own: systemd-run --user --scope -p Delegate=yes autoexp ...");
-	return -ENOENT;
+	r = move_to_supervisor(fd);
+	return r < 0 ? (r == -EBUSY ? r : -ENOENT) : TAKE_FD(fd);
 }
 
 static int open_top(int root_fd)
 {
 	if (geteuid() != 0 || access("/run/systemd/system", F_OK) == 0)
 		return -ENOENT;
+	/* The root of a container's namespace is bound by the rule on processes, too. */
+	if (faccessat(root_fd, "cgroup.type", F_OK, 0) == 0)
+		move_to_supervisor(root_fd);
 	enable_controllers(root_fd, NULL);
 	if (mkdirat(root_fd, "autoexp", 0755) < 0 && errno != EEXIST)
 		return -ENOENT;
@@ -390,9 +417,26 @@ static int make_leaf(struct cgroup *cg)
 	return 0;
 }
 
-/* Where leaves may be made, unless the user said. Return: 0; -ENOENT with the reason kept */
+/* The ways of the list on top, in order. Return: descriptor; negative errno, @err: why not */
+static int open_subtree(int root_fd, struct sbx_err *err)
+{
+	int fd = open_own(root_fd, true), scope;
+
+	if (fd >= 0)
+		return fd;
+	scope = scope_enter(err);
+	fd = open_own(root_fd, false);
+	if (fd == -EBUSY && scope == -ENOENT)
+		sbx_err_set(err, fd, "cgroup",
+			    "our cgroup is ours, but other processes live in it");
+	if (fd < 0)
+		fd = open_top(root_fd);
+	return fd;
+}
+
 static int find_parent(struct cgroup *cg)
 {
+	struct sbx_err err = { 0 };
 	cleanup_close int root = -EBADF;
 	char place[PATH_MAX];
 
@@ -403,13 +447,23 @@ static int find_parent(struct cgroup *cg)
 			    "/sys/fs/cgroup), or accept a watchdog with --soft-limits");
 		return -ENOENT;
 	}
-	cg->parent_fd = open_own(root, cg);
-	if (cg->parent_fd < 0)
-		cg->parent_fd = open_top(root);
-	if (cg->parent_fd < 0 && !cg->why_not[0])
-		snprintf(cg->why_not, sizeof(cg->why_not),
-			 "no cgroup v2 subtree is delegated to us; %s", remedy_user);
-	return cg->parent_fd < 0 ? -ENOENT : 0;
+	cg->parent_fd = open_subtree(root, &err);
+	if (cg->parent_fd >= 0)
+		return 0;
+	snprintf(cg->why_not, sizeof(cg->why_not),
+		 "no cgroup v2 subtree is delegated to us (%.280s); name one with "
+		 "--cgroup, "
+		 "or accept a watchdog with --soft-limits",
+		 err.code ? err.msg : "and systemd, which could, does not run here");
+	return -ENOENT;
+}
+
+void cgroup_prepare(void)
+{
+	struct cgroup cg = CGROUP_INIT;
+
+	find_parent(&cg);
+	fd_close(cg.parent_fd);
 }
 
 int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *err)

@@ -54,7 +54,8 @@ struct cgroup_stats {
 /**
  * cgroup_open() - find a subtree of ours and make a leaf in it
  * @explicit_path:  a cgroup directory the user named, or NULL to look: our own group where
- *                  it is delegated or ours alone; as root without systemd a top-level group
+ *                  it is delegated or ours alone; a scope from systemd, into which this
+ *                  process then moves; as root without systemd a top-level group
  * @ret:            always filled; without a leaf fd is -EBADF and why_not says why
  *
  * Processes in the way (the no-internal-process rule) are moved to "supervisor" only where
@@ -64,6 +65,14 @@ struct cgroup_stats {
  * Return: 0, also without a leaf; -EINVAL and others where @explicit_path cannot be used
  */
 int cgroup_open(const char *explicit_path, struct cgroup *ret, struct sbx_err *err);
+
+/**
+ * cgroup_prepare() - bring this process to where it or its children can make leaves
+ *
+ * As cgroup_open() without a leaf, for a program that starts several boxes one after the other
+ * and wants to have them in one place with itself. Where it cannot, cgroup_open() says why.
+ */
+void cgroup_prepare(void);
 
 /**
  * cgroup_limit() - set one limit on the leaf
