@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "cmd/command.h"
+#include "cmd/place.h"
 #include "cmd/trust.h"
 #include "loop/loop.h"
 #include "ui/report.h"
@@ -32,6 +33,9 @@ static const char help[] =
 	"watchdog that\n"
 	"                        samples and kills; `autoexp doctor` says what holds "
 	"here\n"
+	"  --until-logout        start although a logout ends this campaign, where it runs "
+	"in a\n"
+	"                        user's systemd and the user does not linger\n"
 	"  --trust               accept what the configuration reaches outside the box\n"
 	"  -h, --help            this text\n"
 	"\n"
@@ -85,8 +89,12 @@ static void print_end(struct watch *w, const struct session *s,
 			repo_workdir(s->repo), s->tag);
 }
 
-static int campaign(const struct command *cmd, const struct session_options *options,
-		    bool trust)
+struct run_options {
+	struct session_options session;
+	bool trust, until_logout;
+};
+
+static int campaign(const struct command *cmd, const struct run_options *o)
 {
 	cleanup_session struct session s = SESSION_INIT;
 	struct loop_result result = { LOOP_ON };
@@ -94,8 +102,9 @@ static int campaign(const struct command *cmd, const struct session_options *opt
 	struct watch watch;
 
 	watch_init(&watch, stdout, false);
-	if (session_prepare(&s, options, &watch.observer, &err) < 0 ||
-	    trust_check(s.repo, s.config, trust, &err) < 0 ||
+	if (session_prepare(&s, &o->session, &watch.observer, &err) < 0 ||
+	    place_campaign(o->session.soft, o->until_logout, &err) < 0 ||
+	    trust_check(s.repo, s.config, o->trust, &err) < 0 ||
 	    session_open(&s, &err) < 0 || loop_run(&s, &result, &err) < 0) {
 		watch_clear(&watch);
 		fflush(stdout);
@@ -107,16 +116,16 @@ static int campaign(const struct command *cmd, const struct session_options *opt
 
 static int run(const struct command *cmd, int argc, char **argv)
 {
-	struct session_options o = { 0 };
-	bool trust = false;
+	struct run_options o = { 0 };
 	const struct opt opts[] = {
-		{ "config", 0, OPT_TEXT, &o.config },
-		{ "tag", 0, OPT_TEXT, &o.tag },
-		{ "max-experiments", 0, OPT_TEXT, &o.caps[CAP_EXPERIMENTS] },
-		{ "max-cost", 0, OPT_TEXT, &o.caps[CAP_COST_NANO] },
-		{ "max-hours", 0, OPT_TEXT, &o.caps[CAP_WALL_US] },
-		{ "soft-limits", 0, OPT_FLAG, &o.soft },
-		{ "trust", 0, OPT_FLAG, &trust },
+		{ "config", 0, OPT_TEXT, &o.session.config },
+		{ "tag", 0, OPT_TEXT, &o.session.tag },
+		{ "max-experiments", 0, OPT_TEXT, &o.session.caps[CAP_EXPERIMENTS] },
+		{ "max-cost", 0, OPT_TEXT, &o.session.caps[CAP_COST_NANO] },
+		{ "max-hours", 0, OPT_TEXT, &o.session.caps[CAP_WALL_US] },
+		{ "soft-limits", 0, OPT_FLAG, &o.session.soft },
+		{ "until-logout", 0, OPT_FLAG, &o.until_logout },
+		{ "trust", 0, OPT_FLAG, &o.trust },
 		{ 0 },
 	};
 	int r;
@@ -126,7 +135,7 @@ static int run(const struct command *cmd, int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
 	/* A reader of our output that goes away must not end the campaign. */
 	signal(SIGPIPE, SIG_IGN);
-	return campaign(cmd, &o, trust);
+	return campaign(cmd, &o);
 }
 
 const struct command command_run = { "run", "start a campaign or go on with it", help,

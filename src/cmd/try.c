@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "cmd/command.h"
+#include "cmd/place.h"
 #include "cmd/trust.h"
 #include "loop/loop.h"
 #include "ui/report.h"
@@ -135,6 +136,7 @@ static int experiment(const struct command *cmd, const struct try_options *o)
 	int r;
 
 	watch_init(&watch, stdout, o->json);
+	place_experiment();
 	if (session_prepare(&s, &o->session, &watch.observer, &err) < 0 ||
 	    read_content(&s, o, &content, &err) < 0 ||
 	    trust_check(s.repo, s.config, o->trust, &err) < 0 ||
