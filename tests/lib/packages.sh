@@ -40,6 +40,9 @@ test|golang-github-containers-common|file:/usr/share/containers/seccomp.json|con
 vm|busybox-static|cmd:busybox|a statically linked busybox
 vm|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
 vm|qemu-system-common|cmd:qemu-system-x86_64|QEMU
+vm|systemd|file:/usr/lib/systemd/systemd|systemd
+vm|dbus-user-session|file:/usr/lib/systemd/user/dbus.socket|D-Bus, with a bus for each user
+vm|libpam-systemd|file:/usr/lib/systemd/systemd-logind|systemd, with logind and its PAM module
 vm|xz-utils|cmd:xz|xz
 analysis|clang|cmd:clang|clang 14 or later, with its sanitizer runtime (compiler-rt)
 analysis|cppcheck|cmd:cppcheck|cppcheck
