@@ -36,6 +36,8 @@ test|libcmocka-dev|pc:cmocka|cmocka
 test|python3-pytest|py:pytest|pytest
 test|python3-yaml|py:yaml|PyYAML
 test|util-linux|cmd:setpriv|util-linux (setpriv, unshare)
+test|stress-ng|cmd:stress-ng|stress-ng
+test|libcap2-bin|cmd:capsh|libcap (capsh)
 test|golang-github-containers-common|file:/usr/share/containers/seccomp.json|containers-common
 vm|busybox-static|cmd:busybox|a statically linked busybox
 vm|qemu-system-x86|cmd:qemu-system-x86_64|QEMU, system emulation for x86-64
