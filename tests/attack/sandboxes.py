@@ -212,8 +212,8 @@ class Firejail(Peer):
 
     def wrap(self, options, host, payload):
         return ["firejail", "--quiet", "--noprofile", "--net=none", "--private",
-                "--private-dev", "--private-tmp", "--caps.drop=all", "--seccomp",
-                "--nonewprivs", *[f"--read-only={path}" for path in shown(host)],
+                "--private-dev", "--private-tmp", "--ipc-namespace", "--caps.drop=all",
+                "--seccomp", "--nonewprivs", *[f"--read-only={path}" for path in shown(host)],
                 f"--timeout=00:00:{int(seconds_of(options['wall'])):02d}", "--", *payload]
 
 
