@@ -213,6 +213,19 @@ static void cleanup_trial_p(struct trial **t)
 	trial_free(*t);
 }
 
+/*
+ * At a logout or a shutdown systemd sends SIGTERM to everything at once, the command in the box
+ * included: how that ended says nothing about the experiment.
+ */
+static void blame_the_stop(struct stop *stop, struct outcome *o)
+{
+	if (o->verdict == VERDICT_OK || o->verdict == VERDICT_INTERRUPTED ||
+	    stop_check(stop) != STOP_NOW)
+		return;
+	o->verdict = VERDICT_INTERRUPTED;
+	snprintf(o->reason, sizeof(o->reason), "it ended while everything was stopped");
+}
+
 /* One run. Where there is no record it is the host's failure, said in @err. */
 static int run_once(const struct bench *b, int log_fd, uint64_t left_us,
 		    struct stop *stop, const struct bench_events *events,
@@ -252,7 +265,10 @@ static int run_once(const struct bench *b, int log_fd, uint64_t left_us,
 		json_get_str(*ret_box, "reason", &reason, NULL);
 		sbx_err_set(err, -EIO, "run", "%s", reason);
 	}
-	return metric_stream_finish(metrics, ret, err);
+	r = metric_stream_finish(metrics, ret, err);
+	if (r == 0)
+		blame_the_stop(stop, ret);
+	return r;
 }
 
 int bench_probe(const struct bench *b, struct stop *stop, char *enforcement, size_t size,

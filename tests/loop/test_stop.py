@@ -63,6 +63,40 @@ def test_now_interrupts_the_run(slow, signals):
     assert len(commits) == 1 and commits[0].startswith(rows[1]["commit"])
 
 
+def pids_of(*words):
+    """Processes with just this command line."""
+    line = b"".join(word.encode() + b"\0" for word in words)
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                if file.read() == line:
+                    found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+
+def test_what_dies_of_the_same_stop_is_no_crash(new_repo):
+    """At a logout everything gets SIGTERM, and the harness may be dead before it is heard."""
+    repo = new_repo()
+    number = f"60.{os.getpid()}"
+    repo.standard(harness=SCORE + f"grep -q 'x = 10' params.txt || exec sleep {number}\n")
+    process = repo.start("run")
+    wait_for(lambda: pids_of("sleep", number), what="experiment 1")
+    process.send_signal(signal.SIGSTOP)
+    for pid in pids_of("sleep", number):
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not pids_of("sleep", number), what="the end of the harness")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    finish(process)
+    assert process.returncode == 0
+    assert repo.statuses() == ["keep"]
+    kinds = [e["event"] for e in repo.events() if e.get("n") == 1]
+    assert kinds == ["propose", "commit", "run", "interrupted"]
+
+
 def test_ctrl_c_on_a_terminal_reaches_the_supervisor_alone(slow):
     """The whole foreground group gets the signal; the run in flight must not die of it."""
     pid, terminal = pty.fork()
