@@ -68,7 +68,7 @@ def scopes(manager=None):
     return [line.split()[0] for line in listed.stdout.splitlines()]
 
 
-def until(look, seconds=20, what="it"):
+def until(look, seconds=60, what="it"):
     end = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < end, f"{what} did not come true in {seconds} s"
