@@ -21,6 +21,7 @@
 #include "base/parse.h"
 #include "base/strv.h"
 #include "layer.h"
+#include "explain.h"
 #include "limit.h"
 #include "monitor.h"
 #include "policy.h"
@@ -89,7 +90,8 @@ static int choose_filter(struct box *b, struct sbx_err *err)
 	if (r < 0)
 		return r;
 	snprintf(res->bpf_sha256, sizeof(res->bpf_sha256), "%s", b->args.filter.sha256);
-	snprintf(res->libseccomp, sizeof(res->libseccomp), "%s", b->args.filter.libseccomp);
+	snprintf(res->libseccomp, sizeof(res->libseccomp), "%s",
+		 b->args.filter.libseccomp);
 	return 0;
 }
 
@@ -256,6 +258,7 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 	};
 	struct sbx_err own = { 0 };
 	cleanup_close int signal_fd = -EBADF;
+	struct host_facts facts;
 	struct signals old;
 	int r;
 
@@ -276,6 +279,8 @@ int sbx_run(const struct sbx_policy *policy, const struct sbx_job *job,
 	give_back_signals(&old);
 
 	if (r < 0) {
+		explain_look("/proc", !b.args.map.root, &facts);
+		explain_step(&facts, &own);
 		result->verdict = SBX_SETUP_ERROR;
 		snprintf(result->reason, sizeof(result->reason), "%s", own.msg);
 		if (err && !err->code)

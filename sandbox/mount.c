@@ -459,7 +459,7 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 	proc = new_proc();
 	if (proc < 0)
 		return sbx_err_errno(
-			err, -errno, "mount",
+			err, -errno, "proc",
 			"cannot mount a /proc of the box's own; inside a container "
 			"this needs an unmasked /proc (docker: --security-opt "
 			"systempaths=unconfined)");

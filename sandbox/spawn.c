@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "explain.h"
 
 #define NAMESPACES \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -45,24 +46,12 @@ static int make_pipe(const struct idmap *map, int *ret_read, int *ret_write)
 	return fd_nonblock(*ret_read, true);
 }
 
-static int explain_clone(int r, const struct child_args *args, struct sbx_err *err)
+static int clone_failed(int r, const struct child_args *args, struct sbx_err *err)
 {
-	static const char remedy[] =
-		"unprivileged user namespaces are not allowed on this host; ask the "
-		"administrator for one of: sysctl user.max_user_namespaces=15000, sysctl "
-		"kernel.unprivileged_userns_clone=1 (Debian), sysctl "
-		"kernel.apparmor_restrict_unprivileged_userns=0 or an AppArmor profile "
-		"for "
-		"autoexp (Ubuntu)";
+	struct host_facts facts;
 
-	if ((r == -EPERM || r == -ENOSPC || r == -EACCES) && !args->map.root)
-		return sbx_err_errno(err, r, "clone", "%s", remedy);
-	if (r == -ENOSYS || r == -EINVAL || r == -E2BIG)
-		return sbx_err_errno(
-			err, r, "clone",
-			"this kernel cannot start the box: Linux 5.10 or later with "
-			"all namespaces is needed");
-	return sbx_err_errno(err, r, "clone", "cannot start process 1 of the box");
+	explain_look("/proc", !args->map.root, &facts);
+	return explain_clone(r, &facts, err);
 }
 
 /*
@@ -122,7 +111,7 @@ static int clone_child(struct child_args *args, int cgroup_fd, struct spawn *s,
 		child_main(args);
 	}
 	if (pid < 0)
-		return explain_clone(-errno, args, err);
+		return clone_failed(-errno, args, err);
 	s->pid = (pid_t)pid;
 	return 0;
 }
