@@ -56,6 +56,35 @@ static int unused_id(const char *map_file, uint32_t *ret)
 	return 0;
 }
 
+/* What id 0 is one user namespace further out; UINT64_MAX where it is nobody. */
+static uint64_t root_outside(const char *map_file)
+{
+	cleanup_buf struct buf text = BUF_INIT;
+	uint64_t inside, outside;
+	char *end;
+
+	if (file_read(AT_FDCWD, map_file, 0, 65536, &text) < 0)
+		return UINT64_MAX;
+	for (const char *at = buf_str(&text); *at;
+	     at = end + strcspn(end, "\n") + !!*end) {
+		inside = strtoull(at, &end, 10);
+		outside = strtoull(end, &end, 10);
+		if (inside == 0)
+			return outside;
+	}
+	return UINT64_MAX;
+}
+
+/*
+ * Root of a user namespace that knows too few ids, as `unshare -r` makes it, is an ordinary user
+ * outside, and so can the box be. Not where he is root outside: of the host's root nothing
+ * may be in the box.
+ */
+static bool is_only_called_root(void)
+{
+	return root_outside("/proc/self/uid_map") != 0;
+}
+
 int idmap_choose(struct idmap *ret, struct sbx_err *err)
 {
 	struct idmap map = { .uid = geteuid(),
@@ -63,12 +92,15 @@ int idmap_choose(struct idmap *ret, struct sbx_err *err)
 			     .root = caps_are_root() };
 
 	if (map.root && (unused_id("/proc/self/uid_map", &map.uid) < 0 ||
-			 unused_id("/proc/self/gid_map", &map.gid) < 0))
-		return sbx_err_set(
-			err, -ERANGE, "idmap",
-			"this user namespace has no unused ids to give to the box; "
-			"run as an ordinary user, or map at least 65536 ids into "
-			"this container");
+			 unused_id("/proc/self/gid_map", &map.gid) < 0)) {
+		if (!is_only_called_root())
+			return sbx_err_set(
+				err, -ERANGE, "idmap",
+				"this user namespace has no unused ids to give to the "
+				"box; run as an ordinary user, or map at least 65536 "
+				"ids into this container");
+		map = (struct idmap){ .uid = geteuid(), .gid = getegid() };
+	}
 	*ret = map;
 	return 0;
 }

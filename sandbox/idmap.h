@@ -3,7 +3,8 @@
 
 /*
  * Who the command is: uid and gid 1000 inside. Outside that is, for an ordinary user,
- * himself; for root an id that no account uses, so that what escapes is nobody.
+ * himself; for root an id that no account uses, so that what escapes is nobody. Root of a user
+ * namespace that has no such id is the ordinary user he is outside of it.
  */
 
 #include <sys/types.h>
