@@ -165,7 +165,7 @@ void cgroup_why_controller(int parent_fd, const char *controller, int refused, c
 			out, size,
 			"the controller '%s' is there but not handed down by %.100s; its "
 			"owner has to run: echo +%s >%.100s/cgroup.subtree_control "
-			"(systemd: Delegate=%s in the unit)",
+			"(systemd: Delegate=%s in the unit, for a user in user@.service)",
 			controller, group, controller, group, controller);
 	else
 		why_refused(group, controller, refused ? refused : ENOENT, out, size);

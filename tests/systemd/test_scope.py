@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A box gets its cgroup from systemd where nobody has delegated one before."""
 
+import json
 import os
 import signal
 import socket
@@ -131,6 +132,24 @@ def test_doctor_finds_every_limit_hard():
     assert done.returncode == 0, done.stdout + done.stderr
     assert "soft" not in done.stdout
     assert "Everything holds" in done.stdout
+
+
+@root_only
+def test_root_gets_the_rarer_controllers_too():
+    done = autoexp("exec", "--cpuset", "0", "--io-read", "1M", "--json", "-", "--", "true")
+    assert done.returncode == 0, done.stderr
+    limits = json.loads(done.stdout)["limits"]
+    assert {limits[name]["enforced_by"] for name in ("cpuset", "io_read")} == {"cgroup2"}
+
+
+@user_only
+@pytest.mark.parametrize("option, controller", [(("--cpuset", "0"), "cpuset"),
+                                                (("--io-read", "1M"), "io")])
+def test_controllers_that_users_do_not_get_are_named_with_the_unit(option, controller):
+    done = autoexp("exec", *option, "--", "true")
+    assert done.returncode == 125
+    assert f"'{controller}'" in done.stderr
+    assert f"Delegate={controller}" in done.stderr and "user@.service" in done.stderr
 
 
 # --- no manager to ask -------------------------------------------------------------------
