@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import AUTOEXP, HARD, gone_within, payload, processes_marked
+from conftest import AUTOEXP, HARD, IN_VM, gone_within, payload, processes_marked
 
 
 # --- the command's own end -------------------------------------------------------------------
@@ -227,6 +227,7 @@ def test_wrong_usage_is_status_2_and_says_what_is_accepted():
         assert done.stdout == ""
 
 
+@pytest.mark.skipif(IN_VM, reason="native: no box is started, and the machine is slow")
 @pytest.mark.parametrize("name", ["wall", "cpu-time", "cpus", "memory", "pids", "scratch",
                                   "inodes", "file-size", "out", "output"])
 @pytest.mark.parametrize("value", ["", "0", "-1", "-1s", "x", "1e99", "99999999999999999999",
