@@ -10,9 +10,8 @@ import subprocess
 
 import pytest
 
-from conftest import root_only, AUTOEXP, HARD
+from conftest import AUTOEXP, root_only
 
-SOFT = "" if HARD else "--soft-limits"
 AS_USER = "setpriv --reuid 12345 --regid 12345 --clear-groups --inh-caps=-all"
 
 pytestmark = root_only
@@ -20,7 +19,7 @@ pytestmark = root_only
 
 def on_shared_host(script, folder):
     """The lines that SCRIPT prints; in it $box starts a box."""
-    env = {**os.environ, "box": f"{AUTOEXP} exec {SOFT}", "folder": str(folder),
+    env = {**os.environ, "box": f"{AUTOEXP} exec --soft-limits", "folder": str(folder),
            "user": f"{AS_USER} env HOME=/nonexistent"}
     done = subprocess.run(["unshare", "-m", "--propagation", "shared", "sh", "-ec", script],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
