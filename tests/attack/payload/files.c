@@ -694,7 +694,7 @@ const struct attack files_attacks[] = {
 	{ "F6d", "O_TMPFILE, shared map, reopened descriptor on a read-only file", NULL,
 	  NULL, odd_ways_to_write },
 	{ "F7a", "read keys, histories and shadow files", NULL, NULL, secrets_in_homes },
-	{ "F7b", "read a secret in any process's environment or memory", NULL, NULL,
+	{ "F7b", "read a secret in any process's environment or memory", NULL, "wall=60s",
 	  secrets_in_processes },
 	{ "F7c", "find a secret in the own environment", NULL, NULL, own_environment },
 	{ "F7d", "read kernel memory, log and addresses", NULL, NULL, kernel_secrets },
