@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-#define ANSWER_S    5 /* a manager that is busy for longer will not help us either */
+#define ANSWER_S    25 /* as systemd's own programs: a manager may have much to do */
 #define MESSAGE_MAX (1U << 20)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

@@ -21,7 +21,7 @@
 #include "dbus.h"
 
 #define NAME_PREFIX "autoexp-"
-#define MOVE_US     (10 * USEC_PER_SEC)
+#define MOVE_US     (25 * USEC_PER_SEC)
 
 static const struct dbus_method start_transient_unit = {
 	"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
