@@ -69,25 +69,21 @@ def test_with_soft_limits_a_campaign_stays_in_its_session(repo):
 # --- logout --------------------------------------------------------------------------------
 
 
-def campaign_process():
-    """The supervisor of the user's campaign: its pid, or None."""
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+def users_processes():
+    """What runs as the user: command lines by pid."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{name}/cmdline", "rb") as file:
-                words = file.read().split(b"\0")
-            if os.stat(f"/proc/{name}").st_uid == UID and words[1:2] == [b"run"]:
-                return int(name)
+            if os.stat(f"/proc/{name}").st_uid == UID:
+                with open(f"/proc/{name}/cmdline", "rb") as file:
+                    found[int(name)] = file.read().split(b"\0")
         except OSError:
             pass
-    return None
+    return found
 
 
-def users_processes():
-    found = subprocess.run(["ps", "-u", str(UID), "-o", "pid=,args="], text=True,
-                           capture_output=True, check=False)
-    return found.stdout.splitlines()
+def campaign_runs():
+    return any(words[1:2] == [b"run"] for words in users_processes().values())
 
 
 def log_in_and_start(made, *options):
@@ -101,7 +97,7 @@ def log_in_and_start(made, *options):
     def first_row():
         log = made.path.parent / "log"
         assert session.process.poll() is None, session.process.communicate()
-        assert campaign_process() or not log.exists() or not log.read_text(), log.read_text()
+        assert campaign_runs() or not log.exists() or not log.read_text(), log.read_text()
         return has_row(made)
     until(first_row, 60, "the baseline")
     return session
@@ -115,7 +111,7 @@ def test_with_lingering_a_campaign_outlives_the_session(user_repo):
     until(lambda: Session.all() == [], what="the session's end")
     time.sleep(3)
     assert manager_runs()
-    until(lambda: campaign_process() is None, 90, "the campaign's end")
+    until(lambda: not campaign_runs(), 90, "the campaign's end")
     assert len(user_repo.consistent()) == 5, (user_repo.path.parent / "log").read_text()
     assert enforcements(user_repo) == {"cgroup2"}
 
@@ -126,7 +122,7 @@ def test_without_lingering_a_campaign_ends_cleanly_with_the_session(user_repo):
     rows = len(user_repo.rows())
     session.terminate()
     until(lambda: not manager_runs(), what="the manager's end")
-    assert users_processes() == []
+    assert users_processes() == {}
     assert not os.path.exists(f"/sys/fs/cgroup/user.slice/user-{UID}.slice")
     # Whatever the end hit was not the experiment's fault.
     assert "crash" not in user_repo.statuses()
