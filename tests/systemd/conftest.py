@@ -10,7 +10,7 @@ import os
 import pathlib
 import pwd
 import subprocess
-import sys
+import tempfile
 import time
 
 import pytest
@@ -143,10 +143,9 @@ class UserRepo(loop.Repo):
 
 
 @pytest.fixture
-def user_repo(tmp_path_factory, no_sessions):
+def user_repo(no_sessions):
     # pytest's own folders are closed to others.
-    top = pathlib.Path("/home/tester") / tmp_path_factory.mktemp("repo").name
-    top.mkdir()
+    top = pathlib.Path(tempfile.mkdtemp(dir="/home/tester"))
     made = UserRepo(top / "repo", top)
     return made
 
