@@ -381,6 +381,12 @@ void soft_sample(struct soft *s, uint64_t memory_limit, struct soft_usage *ret)
 	exact = bound > s->shared_twice ? bound - s->shared_twice : 0;
 	if (memory_limit && (bound > memory_limit || start >= s->next_deep_us)) {
 		exact = walk(s, true, &l);
+		/*
+		 * Shares are read one process after the other: of a parent that forks
+		 * meanwhile the whole, and then the parts of its children once more.
+		 */
+		if (exact > memory_limit)
+			exact = MIN(exact, walk(s, true, &l));
 		s->shared_twice = bound > exact ? bound - exact : 0;
 	}
 	ret->memory_bytes = exact;
