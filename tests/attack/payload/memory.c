@@ -79,7 +79,8 @@ static void hog(void)
 	judge_hog(n, "private memory");
 }
 
-static void hog_children(void)
+/* Each of ten processes takes a part of its own: no single one has much. */
+static void hog_in_parts(int flags, const char *what)
 {
 	long part = limit() / 4;
 	int n = 0;
@@ -88,7 +89,7 @@ static void hog_children(void)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			char *p = anonymous(part, MAP_PRIVATE);
+			char *p = anonymous(part, flags);
 
 			if (p)
 				touch(p, part);
@@ -98,7 +99,12 @@ static void hog_children(void)
 		n += pid > 0;
 	}
 	sleep_ms(1000);
-	judge_hog(part * n, "children's memory");
+	judge_hog(part * n, what);
+}
+
+static void hog_children(void)
+{
+	hog_in_parts(MAP_PRIVATE, "children's memory");
 }
 
 static void hog_in_child(void)
@@ -117,27 +123,9 @@ static void hog_shared(void)
 	judge_hog(p ? n : 0, "shared memory");
 }
 
-/* Each of several processes maps a part of its own: no single one has much. */
 static void hog_shared_parts(void)
 {
-	long part = limit() / 4;
-	int n = 0;
-
-	for (int i = 0; i < 10; i++) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			char *p = anonymous(part, MAP_SHARED);
-
-			if (p)
-				touch(p, part);
-			for (;;)
-				pause();
-		}
-		n += pid > 0;
-	}
-	sleep_ms(1000);
-	judge_hog(part * n, "shared parts");
+	hog_in_parts(MAP_SHARED, "shared parts");
 }
 
 static long write_to(int fd, long bytes)
