@@ -362,7 +362,7 @@ def test_a_reader_that_does_not_read_delays_no_limit(exec_box):
     while not running():
         assert time.monotonic() < end
         time.sleep(0.02)
-    assert gone_within(3, running) == []
+    assert gone_within(2, running) == []
     # Only now the reader wakes up; what was printed before the end is still there.
     stdout, _ = process.communicate(timeout=20)
     assert process.returncode == 124
