@@ -8,11 +8,11 @@
 #include "layer.h"
 
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 
 #include <linux/magic.h>
 
+#include "base/kernel.h"
 #include "cpuset.h"
 #include "hold.h"
 #include "limit.h"
@@ -27,14 +27,7 @@ struct chooser {
 /* Is RLIMIT_NPROC counted per user namespace (Linux 5.14), and so for this box alone? */
 static bool nproc_is_private(const struct idmap *map)
 {
-	unsigned major = 0, minor = 0;
-	struct utsname u;
-
-	if (map->root)
-		return true;
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > 5 || (major == 5 && minor >= 14);
+	return map->root || kernel_version() >= KERNEL_VERSION_OF(5, 14);
 }
 
 static int use_affinity(struct chooser *c, unsigned cpus, struct sbx_err *err)

@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/utsname.h>
 
 #include <linux/seccomp.h>
 
 #include "base/file.h"
+#include "base/kernel.h"
 #include "yaml-tree.h"
 
 #define STAGE     "profile"
@@ -141,18 +141,8 @@ static int version_of(const struct yaml_node *n, unsigned *ret, struct sbx_err *
 	if (n->type != YAML_SCALAR || sscanf(n->text, "%u.%u", &major, &minor) < 1)
 		return yaml_fail(n, err,
 				 "this is no version; accepted is one such as 4.8");
-	*ret = major << 16 | (minor & 0xffff);
+	*ret = KERNEL_VERSION_OF(major, minor & 0xffff);
 	return 0;
-}
-
-static unsigned running_version(void)
-{
-	unsigned major = 0, minor = 0;
-	struct utsname u;
-
-	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		minor = 0;
-	return major << 16 | (minor & 0xffff);
 }
 
 struct conditions {
@@ -198,7 +188,7 @@ static int has_kernel(const struct yaml_node *n, struct sbx_err *err)
 	unsigned wanted = 0;
 	int r = version_of(n, &wanted, err);
 
-	return r < 0 ? r : running_version() >= wanted;
+	return r < 0 ? r : kernel_version() >= wanted;
 }
 
 /* Return: 1 where a rule with these includes and excludes holds here; 0; negative errno */
