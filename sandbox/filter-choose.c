@@ -6,6 +6,9 @@
  * disk: whoever could write it could write the filter.
  */
 #include <errno.h>
+#include <sys/syscall.h>
+
+#include <linux/seccomp.h>
 
 #include "filter.h"
 #include "policy.h"
@@ -54,6 +57,14 @@ static const struct filter *shipped(const struct sbx_policy *p)
 	return NULL;
 }
 
+/* The listener leaves the command's process by sendmsg(), under the filter already. */
+static bool can_hand_out(const struct filter *f)
+{
+	bool depends;
+
+	return filter_ask_call(f, SYS_sendmsg, &depends) == SECCOMP_RET_ALLOW && !depends;
+}
+
 int filter_choose(const struct sbx_policy *p, struct filter *ret, struct sbx_err *err)
 {
 	const struct filter *ready = shipped(p);
@@ -63,7 +74,7 @@ int filter_choose(const struct sbx_policy *p, struct filter *ret, struct sbx_err
 		*ret = *ready;
 	else
 		r = make(p, ret, err);
-	if (r == 0 && !p->count_denials)
+	if (r == 0 && (!p->count_denials || !can_hand_out(ret)))
 		ret->counted = NULL;
 	return r;
 }

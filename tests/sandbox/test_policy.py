@@ -242,3 +242,12 @@ def test_denying_beside_a_profile_takes_from_it(exec_box, tmp_path):
     assert got["ptrace"] == got["keyctl"] == "EPERM"
     assert facts(subprocess.run([payload("denied"), "names"], capture_output=True, text=True,
                                 check=True).stdout)["keyctl"] != "EPERM"
+
+
+@pytest.mark.parametrize("call, status", [("sendmsg", 0), ("execve", 126)])
+def test_a_policy_may_refuse_what_the_start_itself_calls(exec_box, tmp_path, call, status):
+    """At once, and not when the time for the start is up."""
+    policy = tmp_path / "narrow.yaml"
+    policy.write_text(f"seccomp: {{deny: [{call}]}}\n")
+    box = exec_box("true", options=["--policy", policy], timeout=20)
+    assert (box.status, box.record["denied_syscalls"].keys() - {"execve"}) == (status, set()), box
