@@ -136,6 +136,9 @@ def test_candidate_lost_before_its_commit(new_repo):
     lines = (repo.truth / "journal.jsonl").read_text().splitlines(keepends=True)
     cut = [i for i, line in enumerate(lines) if '"propose","n":2' in line][-1]
     (repo.truth / "journal.jsonl").write_text("".join(lines[:cut + 1]))
+    # The kill may have come while a reference was locked; git would refuse to touch it.
+    for lock in (repo.path / ".git/refs").rglob("*.lock"):
+        lock.unlink()
     repo.git("update-ref", "-d", "refs/autoexp/t/0002")
     (repo.truth / "candidate").unlink()
     repo.git("update-ref", "refs/heads/autoexp/t",
