@@ -3,12 +3,13 @@
 /*
  * The new root is a small tmpfs. Everything in it is either made on it (directories, links,
  * small files) or a mount put on a path. The old root is left as early as possible: from
- * then on every path is a path of the box.
+ * then on every path with a slash in front is a path of the box.
  *
- * One tmpfs, mounted at /.scratch while the root is made, holds everything the box may write:
+ * One tmpfs, the working directory while the root is made, holds everything the box may write:
  * its directories are bound to /tmp, /dev/shm, $HOME, the scratch paths and the target, so a
- * single size and a single inode limit count them all. The mount at /.scratch itself goes
- * away at the end; the bound directories keep the file system alive.
+ * single size and a single inode limit count them all. It is mounted in the old root and
+ * detached at the end together with it, for each detaching waits for a grace period of the
+ * whole machine; the bound directories keep the file system alive.
  *
  * nodev and nosuid are set on every mount but device nodes and the private /dev/pts, where
  * nodev would make them useless.
@@ -30,11 +31,11 @@
 #include "base/file.h"
 #include "remount.h"
 
-#define EMPTY       PLAN_SCRATCH "/empty"
+#define EMPTY       "empty" /* on scratch */
 #define NO_SUID_DEV (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
-/* Where the new root is put while the old one is still there; any directory will do. */
-#define BASE "/usr"
+/* Where scratch and the new root are put while the old one is still there: right below it. */
+#define BASE "/proc"
 
 static int fail(struct sbx_err *err, const char *what, const char *path)
 {
@@ -179,7 +180,7 @@ static int write_file(const char *path, mode_t mode, const char *text)
 static int do_file(const struct op *op, struct sbx_err *err)
 {
 	if (write_file(op->source, op->mode, op->arg) < 0)
-		return fail(err, "cannot write", op->source);
+		return fail(err, "cannot write", op->dest);
 	/* A system without that file needs none. */
 	if (bind(op->source, op->dest, 0) < 0)
 		return errno == ENOENT ? 0 : fail(err, "cannot replace", op->dest);
@@ -257,7 +258,7 @@ static int do_pts(const struct op *op, struct sbx_err *err)
 static int do_scratch(const struct op *op, struct sbx_err *err)
 {
 	if (mkdir(op->source, op->mode) < 0 || chmod(op->source, op->mode) < 0)
-		return fail(err, "cannot make", op->source);
+		return fail(err, "cannot make", op->dest);
 	if (make_point(op->dest, true) < 0 || bind(op->source, op->dest, 0) < 0)
 		return fail(err, "cannot make writable:", op->dest);
 	return 0;
@@ -300,7 +301,7 @@ static int keep_sibling(const char *dir, const char *name)
 	ssize_t n;
 
 	snprintf(from, sizeof(from), "%.*s/%s", PATH_MAX - 300, dir, name);
-	snprintf(to, sizeof(to), PLAN_SCRATCH "/target/%s", name);
+	snprintf(to, sizeof(to), PLAN_TARGET "/%s", name);
 	if (lstat(from, &st) < 0)
 		return -1;
 	if (S_ISLNK(st.st_mode)) {
@@ -353,21 +354,18 @@ static int do_target(const struct plan *plan, const struct op *op, int *ret_dir,
 	bool overlay = op->flags & OP_OVERLAY;
 	int r;
 
-	if (mkdir(PLAN_SCRATCH "/target", 0755) < 0 ||
-	    copy_content(plan->target_fd, op->source) < 0)
+	if (mkdir(PLAN_TARGET, 0755) < 0 || copy_content(plan->target_fd, op->source) < 0)
 		return fail(err, "cannot copy the target", op->dest);
 	if (overlay) {
 		r = keep_siblings(dir, name, err);
 		if (r < 0)
 			return r;
 	}
-	fd = mount_clone(AT_FDCWD, overlay ? PLAN_SCRATCH "/target" : op->source,
-			 overlay);
+	fd = mount_clone(AT_FDCWD, overlay ? PLAN_TARGET : op->source, overlay);
 	if (fd < 0 || attach(fd, overlay ? dir : op->dest) < 0 ||
 	    (op->flags & OP_READONLY && make_readonly(op->dest, 0) < 0))
 		return fail(err, "cannot mount the target", op->dest);
-	*ret_dir = open(overlay ? dir : PLAN_SCRATCH "/target",
-			O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*ret_dir = open(overlay ? dir : PLAN_TARGET, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return *ret_dir < 0 ? fail(err, "cannot open the directory of", op->dest) : 0;
 }
 
@@ -397,12 +395,12 @@ static int do_seal(const struct op *op, struct sbx_err *err)
 	return 0;
 }
 
-static int do_hide(int *ret_scratch, struct sbx_err *err)
+/* What the working directory lies in is the old root. */
+static int do_leave(int *ret_scratch, struct sbx_err *err)
 {
-	*ret_scratch = open(PLAN_SCRATCH, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*ret_scratch < 0 || umount2(PLAN_SCRATCH, MNT_DETACH) < 0 ||
-	    rmdir(PLAN_SCRATCH) < 0)
-		return fail(err, "cannot hide", PLAN_SCRATCH);
+	*ret_scratch = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_scratch < 0 || umount2("..", MNT_DETACH) < 0 || chdir("/") < 0)
+		return fail(err, "cannot leave", "the old root");
 	return 0;
 }
 
@@ -440,8 +438,8 @@ static int carry_out(const struct plan *plan, const struct op *op, int proc_fd,
 		return do_seal(op, err);
 	case OP_TARGET:
 		return do_target(plan, op, &handles->target, err);
-	case OP_HIDE:
-		return do_hide(&handles->scratch, err);
+	case OP_LEAVE:
+		return do_leave(&handles->scratch, err);
 	}
 	return sbx_err_set(err, -EINVAL, "mount", "unknown operation %d", (int)op->type);
 }
@@ -450,8 +448,9 @@ static int carry_out(const struct plan *plan, const struct op *op, int proc_fd,
  * A new /proc may be mounted only while one is fully visible in this mount namespace, so it
  * is made before the old root goes.
  */
-static int enter_new_root(int *ret_proc, struct sbx_err *err)
+static int enter_new_root(const char *scratch_options, int *ret_proc, struct sbx_err *err)
 {
+	const unsigned long flags = MS_NOSUID | MS_NODEV;
 	cleanup_close int proc = -EBADF;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -463,10 +462,11 @@ static int enter_new_root(int *ret_proc, struct sbx_err *err)
 			"cannot mount a /proc of the box's own; inside a container "
 			"this needs an unmasked /proc (docker: --security-opt "
 			"systempaths=unconfined)");
-	if (mount("tmpfs", BASE, "tmpfs", MS_NOSUID | MS_NODEV, PLAN_ROOT_OPTIONS) < 0)
+	if (mount("tmpfs", BASE, "tmpfs", flags, scratch_options) < 0 ||
+	    chdir(BASE) < 0 ||
+	    mount("tmpfs", BASE, "tmpfs", flags, PLAN_ROOT_OPTIONS) < 0)
 		return fail(err, "cannot mount the new root on", BASE);
-	if (chdir(BASE) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (syscall(SYS_pivot_root, BASE, BASE) < 0)
 		return fail(err, "cannot change the root to", BASE);
 	*ret_proc = TAKE_FD(proc);
 	return 0;
@@ -490,9 +490,7 @@ int mount_root(const struct plan *plan, struct mount_handles *ret, struct sbx_er
 	int r;
 
 	umask(0022);
-	r = enter_new_root(&proc, err);
-	if (r == 0)
-		r = do_tmpfs(PLAN_SCRATCH, plan->scratch_options, err);
+	r = enter_new_root(plan->scratch_options, &proc, err);
 	if (r == 0)
 		r = make_empty(err);
 	for (size_t i = 0; r == 0 && i < plan->n; i++)

@@ -100,9 +100,9 @@ static int add_text(struct plan *p, enum op_type type, const char *dest, const c
 static int add_place(struct plan *p, enum op_type type, const char *dest, mode_t mode,
 		     const char *arg, struct sbx_err *err)
 {
-	char source[sizeof(PLAN_SCRATCH) + 24];
+	char source[24];
 
-	snprintf(source, sizeof(source), PLAN_SCRATCH "/%zu", p->n);
+	snprintf(source, sizeof(source), "%zu", p->n);
 	return add(p, (struct op){ .type = type, .mode = mode }, dest, source, arg, err);
 }
 
@@ -345,7 +345,7 @@ static int add_target(struct plan *p, const char *path, unsigned flags,
 		      struct sbx_err *err)
 {
 	const char *name = strrchr(path, '/');
-	cleanup_free char *source = str_printf(PLAN_SCRATCH "/target%s", name);
+	cleanup_free char *source = str_printf(PLAN_TARGET "%s", name);
 	cleanup_free char *dir = strndup(path, (size_t)(name - path));
 
 	if (!source || !dir)
@@ -362,7 +362,7 @@ static int add_target(struct plan *p, const char *path, unsigned flags,
 
 /*
  * The end, in this order: guards are sealed before the target may cover one of them, and the
- * root last, for the scratch directory's place is removed from it.
+ * root last, when nothing is made in it any more.
  */
 static int add_end(struct plan *p, const struct sbx_policy *policy,
 		   const struct sbx_job *job, struct sbx_err *err)
@@ -380,7 +380,7 @@ static int add_end(struct plan *p, const struct sbx_policy *policy,
 	if (r == 0 && job->target_path)
 		r = add_target(p, job->target_path, target_flags[policy->target], err);
 	if (r == 0)
-		r = add_op(p, OP_HIDE, "/", 0, err);
+		r = add_op(p, OP_LEAVE, "/", 0, err);
 	return r < 0 ? r : add_op(p, OP_SEAL, "/", 0, err);
 }
 

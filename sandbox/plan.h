@@ -26,7 +26,7 @@ enum op_type {
 	OP_POINT,   /* a file to mount the target on */
 	OP_SEAL,    /* the mount at @dest becomes read-only */
 	OP_TARGET,  /* the private copy of the target */
-	OP_HIDE,    /* the place where scratch directories were made goes away */
+	OP_LEAVE,   /* the old root goes away, and where scratch directories were made */
 };
 
 enum op_flag {
@@ -38,8 +38,8 @@ enum op_flag {
 	OP_OWNED = 1 << 4, /* bind: as root, the owner on disk becomes the box's user */
 };
 
-/* Where the scratch file system is while the root is made. */
-#define PLAN_SCRATCH      "/.scratch"
+/* On scratch, which is the working directory while the root is made. */
+#define PLAN_TARGET       "target"
 #define PLAN_ROOT_OPTIONS "size=1M,nr_inodes=320,mode=755"
 
 struct op {
@@ -47,7 +47,7 @@ struct op {
 	unsigned flags;
 	mode_t mode;
 	dev_t rdev;   /* bind with OP_DEVICE: which device the source has to be */
-	char *source; /* bind: what is shown; file, scratch, target: where on scratch it is */
+	char *source; /* bind: what is shown; file, scratch, target: its path on scratch */
 	char *dest;
 	char *arg; /* text; of a tmpfs its options; of the target its directory */
 	int fd;      /* bind: the detached mount, once opened */
