@@ -35,7 +35,6 @@
 #include "base/clock.h"
 #include "caps.h"
 #include "filter.h"
-#include "hold.h"
 #include "landlock.h"
 #include "mount.h"
 #include "net.h"
@@ -225,7 +224,6 @@ static attr_noreturn void command_main(const struct child_args *args,
 			      args->cwd);
 	else if (set_limits(args, &msg->err) == 0 &&
 		 landlock_enter(args->plan, &msg->landlock_abi, &msg->err) == 0 &&
-		 hold_enter(args->hold, &msg->err) == 0 &&
 		 filter_enter(&args->filter, &listener_fd, &msg->err) == 0) {
 		/* Goes away with exec; the parent has it by then. */
 		if (listener_fd >= 0)

@@ -56,7 +56,6 @@ struct child_args {
 	struct filter filter;
 	bool own_network;
 	volatile uint64_t *shm_bytes; /* shared with the parent; NULL = nobody asks */
-	unsigned hold; /* set of enum hold, for limits that are soft */
 	bool has_affinity;
 	cpu_set_t affinity;
 	uint64_t nproc;         /* RLIMIT_NPROC of the command, 0 = leave alone */

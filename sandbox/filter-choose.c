@@ -116,6 +116,11 @@ static uint32_t run(const struct filter *f, const struct seccomp_data *d, bool *
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
+uint32_t filter_arch(const struct filter *f)
+{
+	return f->plain[1].k;
+}
+
 uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d)
 {
 	bool looked = false;
@@ -125,8 +130,7 @@ uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d)
 
 uint32_t filter_ask_call(const struct filter *f, int nr, bool *ret_depends)
 {
-	/* The second instruction compares the architecture. */
-	struct seccomp_data d = { .nr = nr, .arch = f->plain[1].k };
+	struct seccomp_data d = { .nr = nr, .arch = filter_arch(f) };
 
 	*ret_depends = false;
 	return run(f, &d, ret_depends);

@@ -17,7 +17,7 @@ struct filter {
 	const struct sock_filter *plain;
 	const struct sock_filter *counted; /* NULL = refusals are not counted */
 	unsigned short n;                  /* instructions of each */
-	char sha256[SHA256_TEXT_SIZE];     /* of the plain form, as the kernel gets it */
+	char sha256[SHA256_TEXT_SIZE];     /* of the policy's own plain form */
 	char libseccomp[16];               /* version whose names it was made with */
 	struct sock_filter *own;           /* what filter_done() frees */
 };
@@ -41,6 +41,9 @@ extern const size_t n_filters_shipped;
  */
 int filter_choose(const struct sbx_policy *p, struct filter *ret, struct sbx_err *err);
 void filter_done(struct filter *f);
+
+/* The native architecture, as the program knows it: its second instruction compares that. */
+uint32_t filter_arch(const struct filter *f);
 
 /* What the plain form answers, SECCOMP_RET_…; for explanations and tests. */
 uint32_t filter_ask(const struct filter *f, const struct seccomp_data *d);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * A second, tiny system call filter for boxes whose limits are looked after from outside: it
- * takes away the calls by which a command could slip out of the hand that holds it.
+ * What the filter of a box refuses besides, where limits are looked after from outside: the
+ * calls by which a command could slip out of the hand that holds it.
  */
 
-#include "base/err.h"
+#include "filter.h"
 
 enum hold {
 	HOLD_AFFINITY = 1 << 0, /* no other CPUs than those it was given */
@@ -14,12 +14,13 @@ enum hold {
 };
 
 /**
- * hold_enter() - put the filter on the calling process, for good
- * @what:  set of enum hold; 0 does nothing
+ * hold_add() - put refusals in front of a filter
+ * @what:  set of enum hold; 0 changes nothing
+ * @f:     as filter_choose() made it; its hash stays that of the policy's own filter
  *
- * Beside the filter of the policy, which has no_new_privs set already and kills foreign
- * system call tables. Async-signal-safe.
+ * They are not counted: the watchdog's reasons are none of the policy.
  *
  * Source: kernel Documentation/userspace-api/seccomp_filter.rst
+ * Return: 0; -E2BIG where there is no room for them; -ENOMEM
  */
-int hold_enter(unsigned what, struct sbx_err *err);
+int hold_add(unsigned what, struct filter *f, struct sbx_err *err);

@@ -22,6 +22,7 @@ struct chooser {
 	struct cgroup *cg;
 	struct child_args *args;
 	struct sbx_result *result;
+	unsigned hold; /* set of enum hold */
 };
 
 /* Is RLIMIT_NPROC counted per user namespace (Linux 5.14), and so for this box alone? */
@@ -35,7 +36,7 @@ static int use_affinity(struct chooser *c, unsigned cpus, struct sbx_err *err)
 	int r = cpuset_choose(c->policy->cpuset, cpus, &c->args->affinity, err);
 
 	c->args->has_affinity = r == 0;
-	c->args->hold |= HOLD_AFFINITY;
+	c->hold |= HOLD_AFFINITY;
 	return r < 0 ? r : SBX_LAYER_AFFINITY;
 }
 
@@ -94,7 +95,7 @@ static int soft_layer(struct chooser *c, enum sbx_limit limit, uint64_t value,
 		return soft_pids(c, value);
 	if (limit != SBX_LIMIT_MEMORY)
 		return SBX_LAYER_NONE;
-	c->args->hold |= HOLD_VISIBLE;
+	c->hold |= HOLD_VISIBLE;
 	c->args->shm_bytes = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE,
 				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c->args->shm_bytes == MAP_FAILED) {
@@ -218,5 +219,7 @@ int layers_choose(const struct sbx_policy *policy, struct cgroup *cg,
 	/* Memory is written before the clone: the fork of process 1 is charged. */
 	for (int i = 0; r == 0 && i < _SBX_LIMIT_MAX; i++)
 		r = choose(&c, (enum sbx_limit)i, err);
-	return r < 0 ? r : choose_cpuset(&c, err);
+	if (r == 0)
+		r = choose_cpuset(&c, err);
+	return r < 0 ? r : hold_add(c.hold, &args->filter, err);
 }

@@ -11,7 +11,8 @@
  * layers_choose() - set the limits that hold from outside, prepare those of the child
  * @policy:   what is asked for
  * @cg:       the leaf, or none
- * @args:     the child's share: affinity, RLIMIT_NPROC; the plan is there already
+ * @args:     the child's share: affinity, RLIMIT_NPROC, what its filter has to refuse
+ *            besides; plan and filter are there already
  * @result:   gets value and layer of each limit
  *
  * A limit that no layer holds is an error, unless the policy accepts a watchdog.

@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "filter-make.h"
 #include "filter.h"
+#include "hold.h"
 
 #define ERRNO(e) (SECCOMP_RET_ERRNO | (e))
 #define UNNAMED  ERRNO(ENOSYS)
@@ -216,6 +217,59 @@ static void counting_changes_refusals_by_eperm_only(void **state attr_unused)
 	assert_true(changed > 10);
 }
 
+/* --- what soft limits refuse besides --- */
+
+static bool held(unsigned what, const struct seccomp_data *d)
+{
+	if (d->arch != native_arch)
+		return false;
+	return (what & HOLD_AFFINITY && d->nr == SYS_sched_setaffinity) ||
+	       (what & HOLD_VISIBLE && d->nr == SYS_prctl &&
+		(uint32_t)d->args[0] == PR_SET_DUMPABLE);
+}
+
+static void hold_on_to(unsigned what, uint64_t *seed)
+{
+	struct filter f = filter_default;
+
+	assert_int_equal(hold_add(what, &f, NULL), 0);
+	assert_string_equal(f.sha256, filter_default.sha256);
+	for (int nr = 0; nr < FILTER_MAX_NR; nr++) {
+		for (uint64_t arg = 0; arg < 64; arg++) {
+			struct seccomp_data d = { .nr = nr, .arch = native_arch };
+			uint32_t own;
+
+			d.args[0] = arg | (random_next(seed) << 32);
+			d.arch ^= arg == 63;
+			own = filter_ask(&filter_default, &d);
+			assert_int_equal(filter_ask(&f, &d),
+					 held(what, &d) ? ERRNO(EPERM) : own);
+			own = run(filter_default.counted, filter_default.n, &d);
+			assert_int_equal(run(f.counted, f.n, &d),
+					 held(what, &d) ? ERRNO(EPERM) : own);
+		}
+	}
+	filter_done(&f);
+}
+
+static void soft_limits_add_their_refusals_and_nothing_else(void **state attr_unused)
+{
+	uint64_t seed = 4;
+
+	hold_on_to(0, &seed);
+	hold_on_to(HOLD_AFFINITY, &seed);
+	hold_on_to(HOLD_VISIBLE, &seed);
+	hold_on_to(HOLD_AFFINITY | HOLD_VISIBLE, &seed);
+}
+
+static void soft_limits_want_room_in_a_filter(void **state attr_unused)
+{
+	struct filter f = { .plain = filter_default.plain, .n = BPF_MAXINSNS - 4 };
+
+	assert_int_equal(hold_add(HOLD_VISIBLE, &f, NULL), -E2BIG);
+	assert_ptr_equal(f.plain, filter_default.plain);
+}
+
 /* --- filters from rules --- */
 
 static void make(const struct rule_list *rules, const struct rule_list *floor,
@@ -391,6 +445,17 @@ static void the_kernel_takes_the_filter_in_both_forms(void **state attr_unused)
 	assert_int_equal(inside(&filter_default, refused_by_listener), ENOSYS);
 }
 
+static void the_kernel_takes_it_with_what_soft_limits_add(void **state attr_unused)
+{
+	struct filter f = filter_default;
+
+	assert_int_equal(hold_add(HOLD_AFFINITY | HOLD_VISIBLE, &f, NULL), 0);
+	assert_int_equal(inside(&f, refused_by_listener), ENOSYS);
+	f.counted = NULL;
+	assert_int_equal(inside(&f, refused_by_kernel), EPERM);
+	filter_done(&f);
+}
+
 static void below_another_listener_nothing_is_counted(void **state attr_unused)
 {
 	assert_int_equal(inside(&filter_default, second_listener), 0);
@@ -402,10 +467,13 @@ int main(void)
 		cmocka_unit_test(the_default_filter_says_what_the_tables_say),
 		cmocka_unit_test(foreign_interfaces_are_killed),
 		cmocka_unit_test(counting_changes_refusals_by_eperm_only),
+		cmocka_unit_test(soft_limits_add_their_refusals_and_nothing_else),
+		cmocka_unit_test(soft_limits_want_room_in_a_filter),
 		cmocka_unit_test(the_strictest_rule_decides_and_the_floor_last),
 		cmocka_unit_test(the_last_word_about_a_name_counts),
 		cmocka_unit_test(too_long_a_program_is_an_error),
 		cmocka_unit_test(the_kernel_takes_the_filter_in_both_forms),
+		cmocka_unit_test(the_kernel_takes_it_with_what_soft_limits_add),
 		cmocka_unit_test(below_another_listener_nothing_is_counted),
 	};
 
