@@ -160,13 +160,23 @@ static const struct {
 	[SBX_LIMIT_IO_WRITE] = { CGROUP_IO, set_io },
 };
 
-static bool has(struct cgroup *cg, enum cgroup_controller need)
+static bool has(const struct cgroup *cg, enum cgroup_controller need)
+{
+	return cg->fd >= 0 && cg->has[need];
+}
+
+enum cgroup_controller cgroup_controller_of(enum sbx_limit limit)
+{
+	return limits[limit].need;
+}
+
+const char *cgroup_why_not(struct cgroup *cg, enum cgroup_controller need)
 {
 	if (cg->fd >= 0 && !cg->has[need])
 		cgroup_why_controller(cg->parent_fd, cgroup_controller_names[need],
 				      cg->refused[need], cg->why_not,
 				      sizeof(cg->why_not));
-	return cg->fd >= 0 && cg->has[need];
+	return cg->why_not;
 }
 
 int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,

@@ -29,7 +29,7 @@ struct cgroup {
 	char name[32];
 	bool has[_CGROUP_CONTROLLER_MAX];    /* enabled in the leaf */
 	int refused[_CGROUP_CONTROLLER_MAX]; /* errno with which enabling failed, or 0 */
-	char why_not[400]; /* why the leaf or a controller is missing, and the remedy */
+	char why_not[400]; /* why there is no leaf, or what it cannot do for a limit */
 };
 
 #define CGROUP_INIT                               \
@@ -83,7 +83,7 @@ void cgroup_prepare(void);
  * two rates hold for each disk of the host by itself.
  *
  * Source: kernel Documentation/admin-guide/cgroup-v2.rst, "Controllers"
- * Return: 1 when it holds; 0 when this leaf cannot (why_not says why); negative errno
+ * Return: 1 when it holds; 0 when this leaf cannot, see cgroup_why_not(); negative errno
  */
 int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,
 		 struct sbx_err *err);
@@ -97,6 +97,20 @@ int cgroup_limit(struct cgroup *cg, enum sbx_limit limit, uint64_t value,
  * Return: as cgroup_limit()
  */
 int cgroup_limit_cpuset(struct cgroup *cg, const char *list, struct sbx_err *err);
+
+/* The controller behind a limit that cgroup_limit() sets. */
+enum cgroup_controller cgroup_controller_of(enum sbx_limit limit);
+
+/**
+ * cgroup_why_not() - why a limit does not hold here, and the remedy
+ * @need:  the controller behind it
+ *
+ * Only who is refused asks: to find the group that does not hand a controller down takes a
+ * look at each of them.
+ *
+ * Return: text that belongs to @cg
+ */
+const char *cgroup_why_not(struct cgroup *cg, enum cgroup_controller need);
 
 /* Kill everything in the leaf; harmless when it is empty or there is none. */
 void cgroup_kill(const struct cgroup *cg);

@@ -68,14 +68,15 @@ static const char *const soft_offers[_SBX_LIMIT_MAX] = {
 	[SBX_LIMIT_IO_WRITE] = "--soft-limits goes on without this limit",
 };
 
-static int refuse(const struct chooser *c, const char *name, const char *value,
-		  const char *offer, struct sbx_err *err)
+static int refuse(const struct chooser *c, enum cgroup_controller need, const char *name,
+		  const char *value, const char *offer, struct sbx_err *err)
 {
-	bool offered = strstr(c->cg->why_not, "--soft-limits");
+	const char *why_not = cgroup_why_not(c->cg, need);
+	bool offered = strstr(why_not, "--soft-limits");
 
 	return sbx_err_set(err, -EOPNOTSUPP, "limit",
 			   "the %s limit of %s cannot be enforced on this host: %s%s%s",
-			   name, value, c->cg->why_not, offered ? "" : "; ",
+			   name, value, why_not, offered ? "" : "; ",
 			   offered ? "" : offer);
 }
 
@@ -86,7 +87,7 @@ static int soft_layer(struct chooser *c, enum sbx_limit limit, uint64_t value,
 	char text[32];
 
 	if (!c->policy->soft)
-		return refuse(c, limit_table[limit].name,
+		return refuse(c, cgroup_controller_of(limit), limit_table[limit].name,
 			      limit_format(limit, value, text, sizeof(text)),
 			      soft_offers[limit], err);
 	if (limit == SBX_LIMIT_CPUS)
@@ -200,7 +201,8 @@ static int choose_cpuset(struct chooser *c, struct sbx_err *err)
 	if (r != 0)
 		return MIN(r, 0);
 	if (!c->policy->soft)
-		return refuse(c, "cpuset", list, soft_offers[SBX_LIMIT_CPUS], err);
+		return refuse(c, CGROUP_CPUSET, "cpuset", list,
+			      soft_offers[SBX_LIMIT_CPUS], err);
 	/* Where `cpus` is soft too, its choice is from this list already. */
 	r = c->args->has_affinity ? SBX_LAYER_AFFINITY : use_affinity(c, 0, err);
 	if (r < 0)
