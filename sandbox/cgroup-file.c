@@ -26,17 +26,22 @@ bool cgroup_has_word(const char *text, const char *word)
 	return false;
 }
 
-uint64_t cgroup_read_key(int dir_fd, const char *name, const char *key)
+uint64_t cgroup_key(const char *text, const char *key)
 {
-	cleanup_buf struct buf b = BUF_INIT;
-	const char *p = cgroup_read_text(dir_fd, name, &b), *rest;
+	for (const char *p = text; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+		const char *rest = str_after(p, key);
 
-	for (; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
-		rest = str_after(p, key);
 		if (rest && (*rest == ' ' || *rest == '='))
 			return strtoull(rest + 1, NULL, 10);
 	}
 	return 0;
+}
+
+uint64_t cgroup_read_key(int dir_fd, const char *name, const char *key)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+
+	return cgroup_key(cgroup_read_text(dir_fd, name, &b), key);
 }
 
 uint64_t cgroup_read_number(int dir_fd, const char *name)

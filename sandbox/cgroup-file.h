@@ -14,7 +14,10 @@ const char *cgroup_read_text(int dir_fd, const char *name, struct buf *b);
 /* Is @word one of the words of @text, between spaces or newlines? */
 bool cgroup_has_word(const char *text, const char *word);
 
-/* The number behind @key in a flat keyed file, 0 when it is missing. */
+/* The number behind @key in the text of a flat keyed file, 0 when it is missing. */
+uint64_t cgroup_key(const char *text, const char *key);
+
+/* The same of a file of which no more is wanted. */
 uint64_t cgroup_read_key(int dir_fd, const char *name, const char *key);
 
 /* A file that is one number, 0 when it is missing. */

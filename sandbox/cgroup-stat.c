@@ -77,10 +77,8 @@ static bool read_pressure(int dir_fd, const char *name, uint64_t *ret)
 }
 
 /* The most of any disk; a sum would count twice what a stacked disk hands on. */
-static uint64_t most_io(int dir_fd, const char *key)
+static uint64_t most_io(const char *p, const char *key)
 {
-	cleanup_buf struct buf b = BUF_INIT;
-	const char *p = cgroup_read_text(dir_fd, "io.stat", &b);
 	uint64_t most = 0;
 
 	while ((p = strstr(p, key))) {
@@ -90,22 +88,46 @@ static uint64_t most_io(int dir_fd, const char *key)
 	return most;
 }
 
+static void read_memory(int dir_fd, struct cgroup_stats *ret)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+	const char *events = cgroup_read_text(dir_fd, "memory.events", &b);
+
+	ret->memory_max = cgroup_key(events, "max");
+	ret->oom = cgroup_key(events, "oom");
+	ret->oom_kill = cgroup_key(events, "oom_kill");
+	ret->oom_group_kill = cgroup_key(events, "oom_group_kill");
+	ret->memory_peak = cgroup_read_number(dir_fd, "memory.peak");
+}
+
+static void read_cpu(int dir_fd, struct cgroup_stats *ret)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+	const char *stat = cgroup_read_text(dir_fd, "cpu.stat", &b);
+
+	ret->cpu_us = cgroup_key(stat, "usage_usec");
+	ret->throttled = cgroup_key(stat, "nr_throttled");
+	ret->throttled_us = cgroup_key(stat, "throttled_usec");
+}
+
+static void read_io(int dir_fd, struct cgroup_stats *ret)
+{
+	cleanup_buf struct buf b = BUF_INIT;
+	const char *stat = cgroup_read_text(dir_fd, "io.stat", &b);
+
+	ret->io_read_bytes = most_io(stat, " rbytes=");
+	ret->io_write_bytes = most_io(stat, " wbytes=");
+}
+
 void cgroup_read_stats(const struct cgroup *cg, struct cgroup_stats *ret)
 {
 	*ret = (struct cgroup_stats){ 0 };
 	if (cg->fd < 0)
 		return;
-	ret->memory_peak = cgroup_read_number(cg->fd, "memory.peak");
-	ret->memory_max = cgroup_read_key(cg->fd, "memory.events", "max");
-	ret->oom = cgroup_read_key(cg->fd, "memory.events", "oom");
-	ret->oom_kill = cgroup_read_key(cg->fd, "memory.events", "oom_kill");
-	ret->oom_group_kill = cgroup_read_key(cg->fd, "memory.events", "oom_group_kill");
+	read_memory(cg->fd, ret);
+	read_cpu(cg->fd, ret);
+	read_io(cg->fd, ret);
 	ret->pids_max = cgroup_read_key(cg->fd, "pids.events", "max");
-	ret->cpu_us = cgroup_read_key(cg->fd, "cpu.stat", "usage_usec");
-	ret->throttled = cgroup_read_key(cg->fd, "cpu.stat", "nr_throttled");
-	ret->throttled_us = cgroup_read_key(cg->fd, "cpu.stat", "throttled_usec");
 	ret->has_pressure =
 		read_pressure(cg->fd, "memory.pressure", &ret->memory_pressure_us);
-	ret->io_read_bytes = most_io(cg->fd, " rbytes=");
-	ret->io_write_bytes = most_io(cg->fd, " wbytes=");
 }
