@@ -42,6 +42,7 @@ enum {
 struct state {
 	struct monitor *m;
 	struct sbx_err *err;
+	unsigned cpus; /* of the host */
 	uint64_t born_us;
 	uint64_t started_us; /* 0 until the command runs */
 	uint64_t
@@ -71,12 +72,10 @@ static uint64_t sample_wait(const struct state *s, uint64_t memory_bytes, uint64
 
 	if (is_soft(s->m, SBX_LIMIT_MEMORY))
 		wait = soft_interval_us(memory_bytes, limit_of(s, SBX_LIMIT_MEMORY),
-					s->soft.cost_us);
+					s->soft.cost_us, s->cpus);
 	/* N CPUs use up the rest of the time no sooner than in rest / N. */
 	if (cap > cpu_us)
-		wait = MIN(wait,
-			   MAX((cap - cpu_us) / (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
-			       1000));
+		wait = MIN(wait, MAX((cap - cpu_us) / s->cpus, 1000));
 	return wait;
 }
 
@@ -412,7 +411,12 @@ static void take_end(struct state *s)
 
 int monitor_run(struct monitor *m, struct sbx_err *err)
 {
-	struct state s = { .m = m, .err = err, .born_us = now_us() };
+	struct state s = {
+		.m = m,
+		.err = err,
+		.cpus = (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1),
+		.born_us = now_us(),
+	};
 
 	while (!s.dead) {
 		wait_turn(&s, next_moment(&s));

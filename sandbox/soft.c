@@ -397,10 +397,10 @@ void soft_sample(struct soft *s, uint64_t memory_limit, struct soft_usage *ret)
 	s->effort.spent_us += s->cost_us;
 }
 
-uint64_t soft_interval_us(uint64_t memory_bytes, uint64_t memory_limit, uint64_t cost_us)
+uint64_t soft_interval_us(uint64_t memory_bytes, uint64_t memory_limit, uint64_t cost_us,
+			  unsigned cpus)
 {
-	uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t growth = GROWTH_PER_US * MIN(MAX(cpus, 1), GROWING_CPUS);
+	uint64_t growth = GROWTH_PER_US * (uint64_t)MIN(cpus, GROWING_CPUS);
 	uint64_t left = memory_bytes < memory_limit ? memory_limit - memory_bytes : 0;
 	uint64_t idle = MAX(MAX_WAIT_US, 50 * cost_us);
 

@@ -90,9 +90,11 @@ void soft_sample(struct soft *s, uint64_t memory_limit, struct soft_usage *ret);
  * @memory_bytes:  in use at the last look
  * @memory_limit:  the limit; 0 = none
  * @cost_us:       what the last look took
+ * @cpus:          of the host, >= 1
  *
  * The closer to the limit the sooner: at least 1 ms, assuming that memory is touched at no more
  * than 4 GiB a second by each of at most 8 CPUs. Never sooner than the last look took, so that
  * looking takes half a CPU at the most; far from the limit never sooner than 50 times that.
  */
-uint64_t soft_interval_us(uint64_t memory_bytes, uint64_t memory_limit, uint64_t cost_us);
+uint64_t soft_interval_us(uint64_t memory_bytes, uint64_t memory_limit, uint64_t cost_us,
+			  unsigned cpus);

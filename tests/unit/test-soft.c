@@ -26,26 +26,26 @@
 
 static void the_closer_to_the_limit_the_sooner(void **state attr_unused)
 {
-	uint64_t far = soft_interval_us(0, 1024 * GiB, 100);
-	uint64_t near = soft_interval_us(GiB - 40 * MiB, GiB, 100);
-	uint64_t at = soft_interval_us(GiB, GiB, 100);
+	uint64_t far = soft_interval_us(0, 1024 * GiB, 100, 2);
+	uint64_t near = soft_interval_us(GiB - 40 * MiB, GiB, 100, 2);
+	uint64_t at = soft_interval_us(GiB, GiB, 100, 2);
 
 	assert_int_equal(far, 50000);
 	assert_true(near < far);
 	assert_true(near >= at);
 	assert_int_equal(at, 1000);
-	assert_int_equal(soft_interval_us(2 * GiB, GiB, 100), 1000);
-	assert_int_equal(soft_interval_us(0, 0, 100), 50000);
+	assert_int_equal(soft_interval_us(2 * GiB, GiB, 100, 2), 1000);
+	assert_int_equal(soft_interval_us(0, 0, 100, 2), 50000);
 }
 
 /* A look that costs 4 ms: a fiftieth of the time while far, half of it at the limit. */
 static void looking_has_its_price(void **state attr_unused)
 {
-	assert_int_equal(soft_interval_us(0, 1024 * GiB, 4000), 200000);
-	assert_int_equal(soft_interval_us(GiB, GiB, 4000), 4000);
-	assert_int_equal(soft_interval_us(0, 0, 4000), 200000);
+	assert_int_equal(soft_interval_us(0, 1024 * GiB, 4000, 2), 200000);
+	assert_int_equal(soft_interval_us(GiB, GiB, 4000, 2), 4000);
+	assert_int_equal(soft_interval_us(0, 0, 4000, 2), 200000);
 	/* But where the limit could be reached before, that counts. */
-	assert_true(soft_interval_us(0, 2 * GiB, 20000) < 1000000);
+	assert_true(soft_interval_us(0, 2 * GiB, 20000, 2) < 1000000);
 }
 
 static char dir[] = "/tmp/autoexp-smaps-XXXXXX";
