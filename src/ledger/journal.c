@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line is the event's JSON with one member more at the end:
- *
- *	{"seq":7,"t":"...","event":"run",...,"sum":"0123456789abcdef"}\n
- *
- * The sum is a 64-bit FNV-1a over the bytes before `,"sum"`, begun with the sum of the
- *line before. Each step of it is a bijection, so one changed byte always changes the sum;
- *chained, a line that is missing, doubled or moved is found as well. It finds damage, not
- *forgery: who can write the file can also compute sums.
+ * A line is the event's JSON with one member more at the end, a sum that is chained from
+ * line to line: chain.h.
  *
  * Order on disk: the first line appears with its file, by rename, and the directory is
- *synced behind it. Every further append is one write() to the end and one fdatasync();
- *only then does the caller do what the event announced. So a crash can leave nothing
- *worse than a last line that is incomplete, whose effect never began: it is cut. Anything
- *else that is wrong is damage, and refused: guessing would lose experiments or money.
+ * synced behind it. Every further append is one write() to the end and one fdatasync();
+ * only then does the caller do what the event announced. So a crash can leave nothing
+ * worse than a last line that is incomplete, whose effect never began: it is cut. Anything
+ * else that is wrong is damage, and refused: guessing would lose experiments or money.
  *
  *	tail of the file                     is
  *	no newline, sum missing              torn: cut
- *	newline, sum wrong, nothing behind   torn (blocks that never reached the disk):
- *cut a whole sum inside the line          two lines whose newline was damaged: refused
- *	wrong sum, more lines behind         refused
+ *	newline, sum wrong, nothing behind   torn (blocks that never reached the disk): cut
+ *	a whole sum inside the line          two lines whose newline was damaged: refused
+ *	wrong sum, more lines behind         refused; salvage.h
  */
 #include "ledger/journal.h"
 
@@ -31,24 +25,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "ledger/chain.h"
 #include "ledger/event.h"
 #include "ledger/lines.h"
-
-#define SUM_KEY    ",\"sum\":\""
-#define SUM_DIGITS 16
-#define SUM_TAIL   (sizeof(SUM_KEY) - 1 + SUM_DIGITS + 2) /* with "} */
-#define FNV_BASIS  0xcbf29ce484222325ULL
-#define FNV_PRIME  0x100000001b3ULL
-
-struct chain {
-	uint64_t sum; /* of the last good line */
-	uint64_t seq;
-};
-
-#define CHAIN_INIT               \
-	{                        \
-		.sum = FNV_BASIS \
-	}
 
 struct journal {
 	int fd;
@@ -57,13 +36,6 @@ struct journal {
 	bool broken;
 	char path[400]; /* for messages */
 };
-
-static uint64_t fnv1a(uint64_t h, const char *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)p[i]) * FNV_PRIME;
-	return h;
-}
 
 static void name_file(int dir_fd, char *out, size_t size)
 {
@@ -142,42 +114,13 @@ int journal_dir_open(const char *common_dir, const char *tag, bool create, int *
 
 /* Reading. */
 
-static bool sum_at(const char *p)
-{
-	return strncmp(p, SUM_KEY, sizeof(SUM_KEY) - 1) == 0 &&
-	       strspn(p + sizeof(SUM_KEY) - 1, "0123456789abcdef") >= SUM_DIGITS &&
-	       strncmp(p + SUM_TAIL - 2, "\"}", 2) == 0;
-}
-
-static bool line_is_good(const struct chain *c, const char *line, size_t n,
-			 uint64_t *ret_sum)
-{
-	char digits[SUM_DIGITS + 1];
-
-	if (n <= SUM_TAIL || !sum_at(line + n - SUM_TAIL))
-		return false;
-	*ret_sum = fnv1a(c->sum, line, n - SUM_TAIL);
-	snprintf(digits, sizeof(digits), "%016" PRIx64, *ret_sum);
-	return memcmp(digits, line + n - 2 - SUM_DIGITS, SUM_DIGITS) == 0;
-}
-
-/* Quotes inside strings are escaped, so a bare sum inside a line ends another line. */
-static bool holds_whole_line(const char *line, size_t n)
-{
-	for (size_t i = 0; n >= SUM_TAIL && i < n - SUM_TAIL; i++)
-		if (line[i] == ',' && sum_at(line + i))
-			return true;
-	return false;
-}
-
 static int damaged(struct sbx_err *err, const char *path, uint64_t line)
 {
-	return sbx_err_set(
-		err, -EBADMSG, "journal",
-		"%s line %" PRIu64 " is damaged, and nothing was changed: restore the "
-		"file from a backup, or keep the %" PRIu64 " lines before it (head -n) "
-		"and lose the later experiments",
-		path, line, line - 1);
+	return sbx_err_set(err, -EBADMSG, "journal",
+			   "%s line %" PRIu64
+			   " is damaged, and nothing was changed: `autoexp fsck` "
+			   "says what can be mended",
+			   path, line);
 }
 
 /* The sum of a format we do not know may be made differently, so look before judging it.
@@ -230,7 +173,7 @@ static int bad_line(struct lines *in, const char *line, size_t n,
 		    struct journal_info *info, const char *path, struct sbx_err *err)
 {
 	uint64_t end = in->offset;
-	bool merged = holds_whole_line(line, n), last;
+	bool merged = chain_has_end_inside(line, n), last;
 	int r;
 
 	r = info->lines == 0 ? check_format(line, n, path, err) : 0;
@@ -257,7 +200,7 @@ static int scan(int fd, const char *path, journal_event_fn fn, void *user,
 	int r;
 
 	while ((r = lines_next(&in, &line, &n, &ended)) > 0) {
-		if (!ended || !line_is_good(chain, line, n, &sum)) {
+		if (!ended || !chain_follows(chain->sum, line, n, &sum)) {
 			r = bad_line(&in, line, n, info, path, err);
 			break;
 		}
@@ -406,10 +349,7 @@ static int format_events(struct journal_event *ev, size_t n, struct chain *chain
 		if (r < 0)
 			return r;
 		assert(out->len - start < LINES_MAX_BYTES);
-		out->len--; /* the closing brace comes behind the sum */
-		chain->sum = fnv1a(chain->sum, out->data + start, out->len - start);
-		chain->seq++;
-		buf_printf(out, SUM_KEY "%016" PRIx64 "\"}\n", chain->sum);
+		chain_close(chain, out, start);
 	}
 	return out->failed ? sbx_err_oom(err, "journal") : 0;
 }
