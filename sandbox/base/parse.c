@@ -145,6 +145,23 @@ int parse_milli(const char *s, uint64_t *ret_milli)
 	return 0;
 }
 
+int parse_nano(const char *s, uint64_t *ret)
+{
+	size_t whole = strspn(s, "0123456789"), part = 0;
+	char digits[20] = "";
+
+	if (s[whole] == '.')
+		part = strspn(s + whole + 1, "0123456789");
+	if (!whole || whole > 9 || part > 9 || (s[whole] == '.' && !part) ||
+	    s[whole + (part ? part + 1 : 0)])
+		return -EINVAL;
+	memcpy(digits, s, whole);
+	memset(digits + whole, '0', 9);
+	if (part)
+		memcpy(digits + whole, s + whole + 1, part);
+	return parse_u64(digits, ret);
+}
+
 static bool is_decimal(const char *s)
 {
 	bool digits = false;

@@ -31,6 +31,9 @@ int parse_duration(const char *s, uint64_t *ret_us);
 /* "2", "0.5": CPUs in thousandths, at most three decimals. */
 int parse_milli(const char *s, uint64_t *ret_milli);
 
+/* "10", "2.50": billionths, at most nine digits on either side of the point. */
+int parse_nano(const char *s, uint64_t *ret_nano);
+
 /**
  * parse_finite() - a decimal floating-point number, as metrics are written
  * @s:    sign, digits, point, exponent; no hexadecimal, no infinities, no thousands marks

@@ -75,24 +75,6 @@ void config_free(struct config *c)
 
 /* --- caps --- */
 
-/* Digits with at most nine behind the point, as an integer of billionths. */
-static int parse_nano(const char *s, uint64_t *ret)
-{
-	size_t whole = strspn(s, "0123456789"), part = 0;
-	char digits[20] = "";
-
-	if (s[whole] == '.')
-		part = strspn(s + whole + 1, "0123456789");
-	if (!whole || whole > 9 || part > 9 || (s[whole] == '.' && !part) ||
-	    s[whole + (part ? part + 1 : 0)])
-		return -EINVAL;
-	memcpy(digits, s, whole);
-	memset(digits + whole, '0', 9);
-	if (part)
-		memcpy(digits + whole, s + whole + 1, part);
-	return parse_u64(digits, ret);
-}
-
 static const struct cap_info {
 	const char *accepts;
 	uint64_t min, max;

@@ -5,7 +5,9 @@
  */
 #include "ledger/budget.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -153,4 +155,60 @@ int budget_log_row(struct buf *out, const struct journal_event *ev,
 		break;
 	}
 	return out->failed ? -ENOMEM : 0;
+}
+
+#define LAST_BYTES 4096 /* a line has at most 200 */
+#define COLUMNS    9
+
+/* The columns of a line; it is cut into them. Return: whether it has all. */
+static bool split(char *line, char *column[static COLUMNS])
+{
+	for (int i = 0; i < COLUMNS; i++)
+		if (!(column[i] = strsep(&line, "\t")))
+			return false;
+	return !line;
+}
+
+static bool read_last(char *line, struct used *ret)
+{
+	uint64_t experiments, hours;
+	char *column[COLUMNS];
+	struct used u;
+
+	if (!split(line, column) || parse_nano(column[4], &u.nano) < 0 ||
+	    parse_nano(column[7], &hours) < 0 || parse_u64(column[8], &experiments) < 0 ||
+	    experiments > INT32_MAX)
+		return false;
+	u.experiments = (unsigned)experiments;
+	/* Written cut to millionths of an hour: up, so that nothing is given back. */
+	u.active_us = (hours / 1000 + 1) * (HOUR_US / 1000000);
+	*ret = u;
+	return true;
+}
+
+int budget_log_last(int dir_fd, struct used *ret, struct sbx_err *err)
+{
+	cleanup_close int fd = openat(dir_fd, BUDGET_FILE,
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[LAST_BYTES + 1], *end, *line;
+	struct stat st;
+	ssize_t n;
+
+	*ret = (struct used){ 0 };
+	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENXIO))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return sbx_err_errno(err, -errno, "budget", "cannot read " BUDGET_FILE);
+	n = pread(fd, text, LAST_BYTES, MAX(0, st.st_size - LAST_BYTES));
+	if (n < 0)
+		return sbx_err_errno(err, -errno, "budget", "cannot read " BUDGET_FILE);
+	text[n] = '\0';
+	end = strrchr(text, '\n');
+	if (!end)
+		return 0;
+	*end = '\0';
+	line = strrchr(text, '\n');
+	if (line && !read_last(line + 1, ret))
+		*ret = (struct used){ 0 };
+	return 0;
 }

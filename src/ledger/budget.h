@@ -12,6 +12,15 @@
 
 struct campaign;
 
+/* Sums, as budget.log and git know them. */
+struct used {
+	unsigned experiments;
+	uint64_t nano; /* US dollars / 10^9 */
+	uint64_t active_us;
+};
+
+#define BUDGET_FILE "budget.log"
+
 enum budget_verdict {
 	BUDGET_GO,
 	BUDGET_EXPERIMENTS, /* this cap forbids to go on */
@@ -62,3 +71,10 @@ int budget_log_header(struct buf *out);
  */
 int budget_log_row(struct buf *out, const struct journal_event *ev,
 		   const struct campaign *c);
+
+/**
+ * budget_log_last() - what the last whole line of a budget.log says was used
+ * @dir_fd:  its directory
+ * @ret:     zeros where there is no such file or line: it is derived, and no proof
+ */
+int budget_log_last(int dir_fd, struct used *ret, struct sbx_err *err);

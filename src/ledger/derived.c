@@ -108,11 +108,18 @@ static int copy_good(struct derived *d)
 	return 0;
 }
 
+/* A difference was found. */
 static int start_rebuild(struct derived *d)
 {
-	cleanup_free char *name = new_name(d);
+	cleanup_free char *name = NULL;
 	int r;
 
+	d->differs = true;
+	if (d->look) {
+		d->mode = DERIVED_WRONG;
+		return 0;
+	}
+	name = new_name(d);
 	if (!name)
 		return -ENOMEM;
 	if (unlinkat(d->dir_fd, name, 0) < 0 && errno != ENOENT)
@@ -125,17 +132,18 @@ static int start_rebuild(struct derived *d)
 	d->fd = fd_close(d->fd);
 	buf_done(&d->in);
 	d->mode = DERIVED_REBUILD;
-	d->rebuilt = true;
 	return r;
 }
 
-int derived_begin(struct derived *d, int dir_fd, const char *name, struct sbx_err *err)
+int derived_begin(struct derived *d, int dir_fd, const char *name, bool look,
+		  struct sbx_err *err)
 {
 	int r;
 
 	*d = (struct derived)DERIVED_INIT;
 	d->dir_fd = dir_fd;
 	d->name = name;
+	d->look = look;
 	d->fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (d->fd < 0 && errno != ENOENT && errno != ELOOP && errno != ENXIO)
 		return sbx_err_errno(err, -errno, "results", "cannot open %s", name);
@@ -247,6 +255,8 @@ int derived_settle(struct derived *d, struct sbx_err *err)
 		r = finish_rebuild(d);
 	if (r < 0)
 		return failed(d, r, err);
+	if (d->look)
+		return 0;
 	fd_close(d->fd);
 	buf_done(&d->in);
 	d->fd = openat(d->dir_fd, d->name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);

@@ -14,7 +14,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum derived_mode { DERIVED_CLOSED, DERIVED_CHECK, DERIVED_REBUILD, DERIVED_LIVE };
+enum derived_mode {
+	DERIVED_CLOSED,
+	DERIVED_CHECK,
+	DERIVED_WRONG, /* only to be looked at, and it differs */
+	DERIVED_REBUILD,
+	DERIVED_LIVE
+};
 
 struct derived {
 	enum derived_mode mode;
@@ -26,7 +32,8 @@ struct derived {
 	struct buf in;    /* CHECK: read ahead */
 	size_t in_pos;    /* compared up to here */
 	struct buf out;   /* REBUILD: not yet written */
-	bool rebuilt;     /* the file was missing or wrong, and was made again */
+	bool look;        /* change nothing */
+	bool differs; /* the file was missing or wrong; without .look it was made again */
 };
 
 #define DERIVED_INIT                           \
@@ -44,8 +51,13 @@ struct derived {
 int derived_dir_open(const char *workdir, const char *tag, bool create, int *ret_fd,
 		     struct sbx_err *err);
 
-/* Begin the comparison. @dir_fd and @name are borrowed until derived_done(). */
-int derived_begin(struct derived *d, int dir_fd, const char *name, struct sbx_err *err);
+/**
+ * derived_begin() - begin the comparison
+ * @dir_fd, @name:  borrowed until derived_done()
+ * @look:           change nothing, only find out .differs; no line can be appended
+ */
+int derived_begin(struct derived *d, int dir_fd, const char *name, bool look,
+		  struct sbx_err *err);
 
 /* The next line the file must have, with its newline. Appended once it is settled. */
 int derived_line(struct derived *d, const char *line, size_t n, struct sbx_err *err);

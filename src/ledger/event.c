@@ -22,7 +22,7 @@ static const char *const kind_names[] = {
 	[JOURNAL_OUTCOME] = "outcome", [JOURNAL_DECIDE] = "decide",
 	[JOURNAL_ADVANCE] = "advance", [JOURNAL_INTERRUPTED] = "interrupted",
 	[JOURNAL_COST] = "cost",       [JOURNAL_HOURS] = "hours",
-	[JOURNAL_STOP] = "stop",
+	[JOURNAL_STOP] = "stop",       [JOURNAL_SALVAGE] = "salvage",
 };
 TABLE_CHECK(kind_names, _JOURNAL_KIND_MAX);
 
@@ -41,7 +41,8 @@ const char *cost_name(enum cost_kind k)
 
 static bool has_number(enum journal_kind k)
 {
-	return k != JOURNAL_CREATE && k != JOURNAL_HOURS && k != JOURNAL_STOP;
+	return k != JOURNAL_CREATE && k != JOURNAL_HOURS && k != JOURNAL_STOP &&
+	       k != JOURNAL_SALVAGE;
 }
 
 static bool is_hex(const char *s, size_t n)
@@ -173,6 +174,12 @@ static json_t *pack(const struct journal_event *ev)
 	case JOURNAL_STOP:
 		return json_pack("{s:o}", "reason",
 				 text(ev->stop.reason, JOURNAL_TEXT_MAX));
+	case JOURNAL_SALVAGE:
+		return json_pack(
+			"{s:o,s:o,s:o,s:o,s:o}", "experiments",
+			number(ev->salvage.experiments), "nano", number(ev->salvage.nano),
+			"active_us", number(ev->salvage.active_us), "next_call",
+			number(ev->salvage.next_call), "lost", number(ev->salvage.lost));
 	case _JOURNAL_KIND_MAX:
 		break;
 	}
@@ -418,6 +425,13 @@ static void read_body(struct reader *rd, struct journal_event *ev)
 		return;
 	case JOURNAL_STOP:
 		ev->stop.reason = get_text(rd, "reason", JOURNAL_TEXT_MAX);
+		return;
+	case JOURNAL_SALVAGE:
+		ev->salvage.experiments = get_unsigned(rd, "experiments");
+		ev->salvage.nano = get_number(rd, "nano", INT64_MAX);
+		ev->salvage.active_us = get_number(rd, "active_us", INT64_MAX);
+		ev->salvage.next_call = get_number(rd, "next_call", INT64_MAX);
+		ev->salvage.lost = get_number(rd, "lost", INT64_MAX);
 		return;
 	case _JOURNAL_KIND_MAX:
 		break;

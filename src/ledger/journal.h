@@ -37,6 +37,7 @@ enum journal_kind {
 	JOURNAL_COST,        /* money: see enum cost_kind */
 	JOURNAL_HOURS,       /* active time so far, where no run carries it */
 	JOURNAL_STOP,        /* the supervisor ends in an orderly way */
+	JOURNAL_SALVAGE,     /* lines were lost here; what they had used stays used */
 	_JOURNAL_KIND_MAX
 };
 
@@ -53,7 +54,8 @@ enum cost_kind { COST_RESERVE, COST_SPEND, COST_REFUND, COST_COMPUTE, _COST_MAX 
  */
 struct journal_event {
 	enum journal_kind kind;
-	unsigned number; /* experiment; 0 = baseline. Not of CREATE, HOURS, STOP */
+	unsigned number; /* experiment; 0 = baseline. Not of CREATE, HOURS, STOP,
+			    SALVAGE */
 	uint64_t seq;    /* filled by journal_append() and by reading */
 	char time[JOURNAL_TIME_SIZE]; /* UTC; filled likewise, unless the caller set it */
 	union {
@@ -115,6 +117,13 @@ struct journal_event {
 		struct {
 			const char *reason;
 		} stop;
+		struct {
+			unsigned experiments; /* used so far, the lost ones included */
+			uint64_t nano;        /* US dollars / 10^9, likewise */
+			uint64_t active_us;
+			uint64_t next_call;
+			uint64_t lost; /* lines */
+		} salvage;
 	};
 };
 

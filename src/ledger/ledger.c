@@ -11,7 +11,6 @@
 #include "ledger/lock.h"
 
 #define RESULTS_FILE "results.tsv"
-#define BUDGET_FILE  "budget.log"
 #define EVENTS_MAX   4
 
 static int write_headers(struct ledger *l, const struct campaign *c, struct sbx_err *err)
@@ -77,13 +76,13 @@ static int replay_event(const struct journal_event *ev, void *user, struct sbx_e
 	return r;
 }
 
-static int begin_derived(struct ledger *l, struct sbx_err *err)
+static int begin_derived(struct ledger *l, bool look, struct sbx_err *err)
 {
 	int r;
 
-	r = derived_begin(&l->results, l->derived_fd, RESULTS_FILE, err);
+	r = derived_begin(&l->results, l->derived_fd, RESULTS_FILE, look, err);
 	if (r == 0)
-		r = derived_begin(&l->log, l->derived_fd, BUDGET_FILE, err);
+		r = derived_begin(&l->log, l->derived_fd, BUDGET_FILE, look, err);
 	return r;
 }
 
@@ -129,7 +128,7 @@ int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err 
 	if (r < 0)
 		return r;
 	l->campaign = c;
-	r = begin_derived(l, err);
+	r = begin_derived(l, false, err);
 	if (r == 0)
 		r = write_headers(l, &c, err);
 	return r == 0 ? settle_derived(l, err) : r;
@@ -137,7 +136,7 @@ int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err 
 
 static void note(struct ledger *l, const struct journal_info *info)
 {
-	const bool results = l->results.rebuilt, log = l->log.rebuilt;
+	const bool results = l->results.differs, log = l->log.differs;
 
 	snprintf(l->notice, sizeof(l->notice), "%s%s%s%s%s", info->notice,
 		 *info->notice && (results || log) ? "; " : "",
@@ -154,7 +153,7 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
 	struct journal_info info = { 0 };
 	int r;
 
-	r = begin_derived(l, err);
+	r = begin_derived(l, false, err);
 	if (r == 0)
 		r = journal_open(l->dir_fd, replay_event, &replay, &l->journal, &info,
 				 err);
@@ -164,6 +163,17 @@ int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err
 		return r;
 	note(l, &info);
 	return 0;
+}
+
+int ledger_look(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err)
+{
+	struct replay replay = { .l = l, .c = &l->campaign, .fn = fn, .user = user };
+	int r;
+
+	r = begin_derived(l, true, err);
+	if (r == 0)
+		r = journal_replay(l->dir_fd, replay_event, &replay, NULL, err);
+	return r == 0 ? settle_derived(l, err) : r;
 }
 
 static bool is_stale(const struct ledger *l)
@@ -185,7 +195,7 @@ static int derive_again(struct ledger *l, struct sbx_err *err)
 	derived_done(&l->log);
 	fd_close(l->derived_fd);
 	l->derived_fd = fd;
-	r = begin_derived(l, err);
+	r = begin_derived(l, false, err);
 	if (r == 0)
 		r = journal_replay(l->dir_fd, replay_event, &replay, NULL, err);
 	return r == 0 ? settle_derived(l, err) : r;

@@ -20,10 +20,11 @@ struct ledger {
 			   append or refresh that found the directory deleted */
 	char notice[600]; /* for the user, or "": a torn line cut, files made again */
 
+	struct derived results, log;
+
 	/* Inner parts. */
 	struct journal *journal;
 	int lock_fd;
-	struct derived results, log;
 	char *workdir, *tag;
 };
 
@@ -57,6 +58,13 @@ int ledger_create(struct ledger *l, struct journal_event *first, struct sbx_err 
  * what the journal says. The ledger is locked.
  */
 int ledger_open(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err);
+
+/**
+ * ledger_look() - as ledger_open(), but nothing is changed and nothing can be appended
+ *
+ * .results.differs and .log.differs say what ledger_open() would make again.
+ */
+int ledger_look(struct ledger *l, campaign_row_fn fn, void *user, struct sbx_err *err);
 
 /**
  * ledger_append() - events on disk and in .campaign, rows in the derived files

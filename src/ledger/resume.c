@@ -2,20 +2,22 @@
 /*
  * One experiment's way through its events; everything else is a sum or a maximum.
  *
- *	NONE --propose--> PROPOSED --commit--> COMMITTED --run--> RUNNING --outcome-->
- *MEASURED ^                 |   ^                |  ^  ^             |                  |
- *| |                 +---+                |  |  +-interrupted-+                  |   | |
- *propose again: the            |  |    setup-error                    |   | | content was
- *lost              |  +---------- run again --------------+   |
- *	  +--------------- decide
- *---------------+------------------------------------------+
+ *	event        from                  to
+ *	propose      NONE                  PROPOSED; again where its content was lost
+ *	commit       PROPOSED              COMMITTED
+ *	run          COMMITTED, MEASURED   RUNNING
+ *	outcome      RUNNING               MEASURED, after a setup-error COMMITTED
+ *	interrupted  RUNNING               COMMITTED, MEASURED where it was before
+ *	decide       COMMITTED, MEASURED   NONE
+ *	salvage      any                   NONE
  *
  * An event is checked before it changes anything, so that a caller can try it out first.
  * Amounts never go down but by a refund: time and money survive whatever order a crash
- *left.
+ * left.
  */
 #include "ledger/resume.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -272,6 +274,26 @@ static int apply_cost(struct campaign *c, const struct journal_event *ev,
 	return 0;
 }
 
+/*
+ * The experiment in hand is among what was lost: its number stays used, and its commit, if
+ * it came to one, keeps its name.
+ */
+static int apply_salvage(struct campaign *c, const struct journal_event *ev,
+			 struct sbx_err *err)
+{
+	MUST(c, ev, c->n_metrics && ev->salvage.experiments < UINT_MAX);
+	c->pending = (struct pending){ .stage = PENDING_NONE };
+	c->n_open_calls = 0;
+	c->next_call = MAX(c->next_call, ev->salvage.next_call);
+	/* Less where a reservation made before was settled in what is lost. */
+	c->cost_nano = ev->salvage.nano;
+	c->active_us = MAX(c->active_us, ev->salvage.active_us);
+	c->experiments = MAX(c->experiments, ev->salvage.experiments);
+	if (c->baseline.known)
+		c->next_number = MAX(c->next_number, c->experiments + 1);
+	return 0;
+}
+
 static int apply_kind(struct campaign *c, const struct journal_event *ev,
 		      struct sbx_err *err)
 {
@@ -297,6 +319,8 @@ static int apply_kind(struct campaign *c, const struct journal_event *ev,
 	case JOURNAL_HOURS:
 		add_usage(c, ev->hours.active_us, 0);
 		return 0;
+	case JOURNAL_SALVAGE:
+		return apply_salvage(c, ev, err);
 	case JOURNAL_STOP:
 	case _JOURNAL_KIND_MAX:
 		break;

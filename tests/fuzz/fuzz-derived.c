@@ -40,15 +40,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t there = nul ? (size_t)(nul - data) : size, skip = there + (nul ? 1 : 0);
 	cleanup_buf struct buf want = BUF_INIT;
 	struct derived d = DERIVED_INIT;
-	bool same;
+	cleanup_buf struct buf now = BUF_INIT;
+	bool same, differed;
 
 	fuzz_put(NAME, data, there);
-	HOLDS(derived_begin(&d, fuzz_dir(), NAME, NULL) == 0);
+	/* Looking finds what there is to find, and changes nothing. */
+	HOLDS(derived_begin(&d, fuzz_dir(), NAME, true, NULL) == 0);
+	add_lines(&d, data + skip, size - skip, &want);
+	HOLDS(derived_settle(&d, NULL) == 0);
+	differed = d.differs;
+	derived_done(&d);
+	HOLDS(fuzz_get(NAME, &now) && now.len == there &&
+	      memcmp(buf_str(&now), data, there) == 0);
+
+	buf_clear(&want);
+	HOLDS(derived_begin(&d, fuzz_dir(), NAME, false, NULL) == 0);
 	add_lines(&d, data + skip, size - skip, &want);
 	same = there == want.len && memcmp(data, buf_str(&want), there) == 0;
 	HOLDS(derived_settle(&d, NULL) == 0);
 	/* What is right is not written again. */
-	HOLDS(d.rebuilt == !same);
+	HOLDS(d.differs == !same && differed == !same);
 	check_content(&want);
 	HOLDS(!derived_stale(&d));
 

@@ -6,7 +6,8 @@
  * too; with an even one the bytes are the file.
  *
  * Reading changes nothing. Opening cuts a torn end and nothing else, and what was opened
- * can be written on. The events become rows and lines of the budget.
+ * can be written on. The events become rows and lines of the budget. What is damaged can be
+ * read again once it was repaired, and uses no less than before.
  */
 
 #include <inttypes.h>
@@ -17,11 +18,12 @@
 #include "ledger/journal.h"
 #include "ledger/results.h"
 #include "ledger/resume.h"
+#include "ledger/salvage.h"
 
 #define FNV_BASIS 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
 
-/* As journal.c makes it, once more: so the format cannot change by accident. */
+/* As chain.c makes it, once more: so the format cannot change by accident. */
 static void sum_lines(struct fuzz_input in, struct buf *out)
 {
 	uint64_t sum = FNV_BASIS;
@@ -119,6 +121,31 @@ static void check_file(const struct buf *text)
 	check_written_on(j, &info);
 }
 
+static void check_repair(const struct buf *text)
+{
+	const struct used known = { .experiments = 3, .nano = 5, .active_us = 7 };
+	struct campaign c = { 0 };
+	struct sbx_err err = { 0 };
+	struct salvage s;
+	char name[64];
+	int r;
+
+	fuzz_put(JOURNAL_FILE, text->data, text->len);
+	r = salvage_repair(fuzz_dir(), &known, &s, name, sizeof(name), &err);
+	if (r < 0) {
+		cleanup_buf struct buf now = BUF_INIT;
+
+		fuzz_check_err(r, &err);
+		HOLDS(fuzz_get(JOURNAL_FILE, &now) && now.len == text->len);
+		return;
+	}
+	HOLDS(unlinkat(fuzz_dir(), name, 0) == 0);
+	HOLDS(campaign_load(fuzz_dir(), NULL, NULL, &c, NULL, NULL) == 0);
+	HOLDS(c.cost_nano == s.use.cost_nano && c.active_us == s.use.active_us);
+	HOLDS(c.active_us >= s.at.active_us && c.experiments >= s.at.experiments);
+	HOLDS(salvage_examine(fuzz_dir(), &known, &s, NULL) == 0 && s.first_bad == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, size };
@@ -130,5 +157,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_add(&text, in.data, in.n);
 	HOLDS(!text.failed);
 	check_file(&text);
+	check_repair(&text);
 	return 0;
 }
