@@ -293,8 +293,24 @@ static int settle_branch(struct session *s, const char *old_base, struct sbx_err
 		err, -ESTALE, "loop",
 		"the branch autoexp/%s is at %.12s, but the"
 		" campaign left it at %.12s. To go on, put it back: git branch -f"
-		" autoexp/%s %s",
+		" autoexp/%s %s (`autoexp fsck --repair` does the same)",
 		s->tag, tip, c->branch, s->tag, c->branch);
+}
+
+/*
+ * A keep and the word that the branch moves are written together, but a power cut may have
+ * torn the second off: the branch belongs at the last keep all the same.
+ */
+static int repeat_advance(struct session *s, struct sbx_err *err)
+{
+	const struct campaign *c = &s->ledger.campaign;
+	struct journal_event ev = { .kind = JOURNAL_ADVANCE };
+
+	if (!c->incumbent.known || streq(c->branch, c->incumbent.commit))
+		return 0;
+	ev.number = c->incumbent.number;
+	ev.advance.commit = c->incumbent.commit;
+	return ledger_append(&s->ledger, &ev, 1, err);
 }
 
 /* Decide between beginning, beginning again and going on; the lock is held. */
@@ -329,6 +345,8 @@ static int open_books(struct session *s, bool exists, struct sbx_err *err)
 		r = make_checkout(s, old->base, err);
 		if (r == 0)
 			r = ledger_open(&s->ledger, on_row, s, err);
+		if (r == 0)
+			r = repeat_advance(s, err);
 	}
 	return r < 0 ? r : settle_branch(s, again ? old->base : NULL, err);
 }
