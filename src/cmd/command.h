@@ -27,6 +27,7 @@ extern const struct command command_results;
 extern const struct command command_show;
 extern const struct command command_diff;
 extern const struct command command_stop;
+extern const struct command command_fsck;
 
 enum opt_kind { OPT_FLAG /* bool */, OPT_TEXT /* const char * */ };
 

@@ -24,26 +24,37 @@ static char *written_tag(void)
 	return tag;
 }
 
+int view_choose(struct repo *repo, const char *tag, char **ret, int *ret_fd,
+		struct sbx_err *err)
+{
+	cleanup_free char *written = tag ? NULL : written_tag(), *chosen = NULL;
+	struct sbx_err why = { 0 };
+	int r;
+
+	r = tag_choose(repo_common_dir(repo), tag, written, NULL, &chosen, err);
+	if (r < 0)
+		return r;
+	r = journal_dir_open(repo_common_dir(repo), chosen, false, ret_fd, &why);
+	if (r == -ENOENT)
+		return sbx_err_set(err, r, "cmd",
+				   "there is no campaign %s in this repository", chosen);
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	*ret = TAKE_PTR(chosen);
+	return 0;
+}
+
 int view_open(struct view *v, const char *tag, struct sbx_err *err)
 {
-	cleanup_free char *written = NULL;
 	int r;
 
 	r = repo_open(".", &v->repo, err);
+	if (r == 0)
+		r = view_choose(v->repo, tag, &v->tag, &v->dir_fd, err);
 	if (r < 0)
 		return r;
-	if (!tag)
-		written = written_tag();
-	r = tag_choose(repo_common_dir(v->repo), tag, written, NULL, &v->tag, err);
-	if (r < 0)
-		return r;
-	r = journal_dir_open(repo_common_dir(v->repo), v->tag, false, &v->dir_fd, NULL);
-	if (r == -ENOENT)
-		return sbx_err_set(err, r, "cmd",
-				   "there is no campaign %s in this repository", v->tag);
-	if (r < 0)
-		return journal_dir_open(repo_common_dir(v->repo), v->tag, false,
-					&v->dir_fd, err);
 	r = campaign_load(v->dir_fd, NULL, NULL, &v->campaign, NULL, err);
 	if (r == -ENOENT)
 		return sbx_err_wrap(err, r, "campaign %s has no journal", v->tag);

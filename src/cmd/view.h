@@ -24,8 +24,19 @@ struct view {
 	}
 
 /**
+ * view_choose() - which campaign is meant, and its directory; its journal is not read
+ * @tag:     --tag, or NULL: that of autoexp.yaml, else the only one there is
+ * @ret:     the tag; the caller frees it
+ * @ret_fd:  <common>/autoexp/<tag>; the caller closes it
+ *
+ * Return: 0; -ENOENT where there is no such campaign; other negative errno
+ */
+int view_choose(struct repo *repo, const char *tag, char **ret, int *ret_fd,
+		struct sbx_err *err);
+
+/**
  * view_open() - find the campaign and read its journal
- * @tag:  --tag, or NULL: that of autoexp.yaml, else the only one there is
+ * @tag:  as above
  */
 int view_open(struct view *v, const char *tag, struct sbx_err *err);
 void view_close(struct view *v);

@@ -11,7 +11,7 @@
 
 static const struct command *const commands[] = {
 	&command_run,  &command_try,  &command_status, &command_results,
-	&command_show, &command_diff, &command_stop,
+	&command_show, &command_diff, &command_stop,   &command_fsck,
 };
 
 static void print_commands(FILE *out)

@@ -12,7 +12,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", HERE.parents[1] / "build")).resolve()
-COMMANDS = ["run", "try", "status", "results", "show", "diff", "stop"]
+COMMANDS = ["run", "try", "status", "results", "show", "diff", "stop", "fsck"]
 
 
 def autoexp(*args, cwd, status):
