@@ -52,12 +52,17 @@ import socket
 import stat
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
 import uuid
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "lib"))
+
+from leftovers import gone_within, groups_of, mounts, processes_marked, read  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", REPOSITORY / "build")).resolve()
 PAYLOAD = BUILD / "tests" / "attack" / "payload" / "attack"
 IN_VM = os.environ.get("AUTOEXP_VM") == "1"
@@ -100,14 +105,6 @@ def bytes_of(text):
 
 def seconds_of(text):
     return float(text.removesuffix("s"))
-
-
-def read(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 # --- the host ------------------------------------------------------------------------------
@@ -188,36 +185,6 @@ def names(folder):
         return set(os.listdir(folder))
     except OSError:
         return set()
-
-
-def cgroup_leaves(pid):
-    """What a box started by PID left in the cgroup tree."""
-    for line in read("/proc/self/mounts").decode().splitlines():
-        fields = line.split()
-        if fields[2] == "cgroup2":
-            return [os.path.join(top, name) for top, folders, _ in os.walk(fields[1])
-                    for name in folders if name == f"box-{pid}"]
-    return []
-
-
-def processes_marked(mark):
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
-        line = read(f"/proc/{name}/cmdline")
-        if mark.encode() in line + read(f"/proc/{name}/environ"):
-            found.append((int(name), line.replace(b"\0", b" ").decode(errors="replace")[:120]))
-    return found
-
-
-def gone_within(seconds, look):
-    end = time.monotonic() + seconds
-    while True:
-        found = look()
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.02)
 
 
 SYSTEM_FILES = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/ld.so.preload", "/etc/crontab",
@@ -319,8 +286,7 @@ class Host:
             "repository": {k: v for k, v in tree(self.repo).items() if k != str(self.target)},
             "home": tree(self.home),
             "settings": {path: read(path) for path in SETTINGS},
-            "mounts": sorted(line.split(" ", 1)[1] for line in
-                             read("/proc/self/mountinfo").decode().splitlines()),
+            "mounts": mounts(),
             "victim": (self.victim.poll(), os.getpriority(os.PRIO_PROCESS, victim),
                        read(f"/proc/{victim}/stat").rpartition(b")")[2].split()[:1] == [b"T"],
                        read(f"/proc/{victim}/limits"), os.sched_getaffinity(victim)),
@@ -371,7 +337,7 @@ class Host:
             for each, _ in left:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(each, signal.SIGKILL)
-        found += [f"cgroup left: {leaf}" for leaf in cgroup_leaves(pid)]
+        found += [f"cgroup left: {leaf}" for leaf in groups_of([pid])]
         for each in self.services:
             visits = each.visits()
             if visits:

@@ -21,6 +21,12 @@ import uuid
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "lib"))
+
+# Some are for the tests, who ask this file for all they need.
+from leftovers import (cgroup_root, gone_within, groups_of, mounts, processes,  # noqa: E402, F401
+                       processes_marked, read)
+
 BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", REPOSITORY / "build")).resolve()
 AUTOEXP = BUILD / "src" / "autoexp"
 PAYLOADS = BUILD / "tests" / "sandbox" / "payload"
@@ -145,58 +151,6 @@ def exec_box(tmp_path, host_clean):
 # --- the host, before and after --------------------------------------------------------
 
 
-def read(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
-def processes():
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def processes_marked(mark):
-    """Every process that carries MARK in its arguments or its environment."""
-    found = []
-    for pid in processes():
-        line = read(f"/proc/{pid}/cmdline")
-        if mark.encode() in line + read(f"/proc/{pid}/environ"):
-            found.append((pid, line.replace(b"\0", b" ").decode(errors="replace")))
-    return found
-
-
-def cgroup_root():
-    for line in read("/proc/self/mounts").decode().splitlines():
-        if line.split()[2] == "cgroup2":
-            return line.split()[1]
-    return None
-
-
-def leaves_of(pids):
-    """cgroups that boxes started by PIDS have left."""
-    names = {f"box-{pid}" for pid in pids}
-    root = cgroup_root()
-    return [os.path.join(top, name) for top, folders, _ in os.walk(root) for name in folders
-            if name in names] if root else []
-
-
-def mounts():
-    return sorted(line.split(" ", 1)[1] for line in
-                  read("/proc/self/mountinfo").decode().splitlines())
-
-
-def gone_within(seconds, look):
-    """Call LOOK until it finds nothing; returns what it found last."""
-    end = time.monotonic() + seconds
-    while True:
-        found = look()
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.02)
-
-
 def user_processes():
     """In the virtual machine, where nobody else works: everything but kernel threads and the
     helper that watches inodes there."""
@@ -224,7 +178,7 @@ class Host:
         for runner in self.runners:
             # Only what outlives `autoexp exec` itself is a leak: it must be gone at once.
             assert gone_within(1, lambda r=runner: processes_marked(r.mark)) == []
-            assert leaves_of(runner.pids) == []
+            assert groups_of(runner.pids) == []
             assert [p for p in runner.folder.rglob("*.tmp~")] == []
         assert mounts() == self.mounts
         if IN_VM:
