@@ -352,7 +352,9 @@ static void wait_turn(struct state *s, uint64_t until)
 {
 	struct monitor *m = s->m;
 	struct pollfd fds[FD_MAX] = {
-		[FD_STATUS] = { .fd = m->box->status_fd, .events = POLLIN },
+		/* After its last word process 1 only hangs up. */
+		[FD_STATUS] = { .fd = s->ended ? -1 : m->box->status_fd,
+				.events = POLLIN },
 		[FD_PIDFD] = { .fd = s->dead ? -1 : m->box->pidfd, .events = POLLIN },
 		[FD_SIGNAL] = { .fd = m->signal_fd, .events = POLLIN },
 		[FD_LIFELINE] = { .fd = s->killed_us || s->dead ? -1
@@ -411,10 +413,11 @@ static void take_end(struct state *s)
 
 int monitor_run(struct monitor *m, struct sbx_err *err)
 {
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct state s = {
 		.m = m,
 		.err = err,
-		.cpus = (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1),
+		.cpus = (unsigned)MAX(cpus, 1),
 		.born_us = now_us(),
 	};
 

@@ -26,7 +26,7 @@ int fd_write_all(int fd, const void *data, size_t n)
 
 int fd_read_all(int fd, size_t max, struct buf *ret)
 {
-	char chunk[16384];
+	char chunk[4096];
 	size_t total = 0;
 	ssize_t n;
 
