@@ -50,13 +50,16 @@ def show_steps(out, rounds):
 # --- the end of a crowd ------------------------------------------------------------------
 
 
+def crowd_in_autoexp(n, wall):
+    limits = without_cpus(limits_of_host()[0])
+    return [AUTOEXP, "exec", "--json", "-", *limits, "--pids", str(n + 8), "--wall", wall,
+            "--memory", "4G", "--show", os.path.dirname(PAYLOAD), "--", PAYLOAD, "crowd", str(n)]
+
+
 def killed_by_limit(n):
     """µs from the moment the wall limit is seen until the tree is reaped: autoexp's record."""
-    limits = without_cpus(limits_of_host()[0])
-    done = subprocess.run(
-        [AUTOEXP, "exec", "--json", "-", *limits, "--pids", str(n + 8), "--wall", "6s",
-         "--memory", "4G", "--show", os.path.dirname(PAYLOAD), "--", PAYLOAD, "crowd", str(n)],
-        **SILENCE, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(crowd_in_autoexp(n, "6s"), **SILENCE, stdout=subprocess.PIPE,
+                          check=False)
     *crowd, record = done.stdout.decode().splitlines()
     record = json.loads(record)
     if record["verdict"] != "timeout" or crowd != [str(n)]:
@@ -93,23 +96,25 @@ def kill_runc(runc):
 def show_kill(out, entries, n, rounds):
     peers = {"bare clone3": lambda c: kill_child, "bwrap": lambda c: subprocess.Popen.kill,
              "runc run": lambda c: kill_runc(c.wrap)}
+    crowds = [("autoexp exec, with its record", crowd_in_autoexp(n, "60s"),
+               subprocess.Popen.terminate)]
+    crowds += [(entry.name, entry.wrap([PAYLOAD, "crowd", str(n)], [os.path.dirname(PAYLOAD)]),
+                peers[entry.name](entry)) for entry in entries if entry.name in peers]
     took = {"autoexp exec": []}
     for _ in range(rounds):
         took["autoexp exec"].append(killed_by_limit(n))
-        for entry in entries:
-            if entry.name not in peers:
-                continue
-            argv = entry.wrap([PAYLOAD, "crowd", str(n)], [os.path.dirname(PAYLOAD)])
-            us = killed_outright(argv, peers[entry.name](entry))
+        for name, argv, kill in crowds:
+            us = killed_outright(argv, kill)
             if us is not None:
-                took.setdefault(entry.name, []).append(us)
+                took.setdefault(name, []).append(us)
     ours = Spread.of(took["autoexp exec"])
     rows = [[name, Spread.of(us).text(1000, 1),
-             "" if name == "autoexp exec" else f"{ours.median / Spread.of(us).median:.2f}"]
+             "" if name.startswith("autoexp exec") else f"{ours.median / Spread.of(us).median:.2f}"]
             for name, us in took.items()]
     out.table(f"From the kill until {n} processes are dead: ms, {rounds} rounds",
               ["", "ms", "autoexp is x"], rows,
               ["bare clone3: SIGKILL to process 1, until it is reaped and with it all others",
-               "autoexp exec: from seeing the wall limit until the tree is reaped (its record)",
+               "autoexp exec: from seeing the wall limit until the tree is reaped, as its record "
+               "says; with its record: from SIGTERM until that is written and autoexp is gone",
                "bwrap: SIGKILL to bwrap, --die-with-parent, until the last has let go of a pipe",
                "runc run: `runc kill ... KILL`, until the last has let go of a pipe"])
