@@ -19,23 +19,23 @@ static long number(const char **s)
 	return n;
 }
 
-static int read_list(const char *s, cpu_set_t *set)
+int cpuset_read(const char *list, cpu_set_t *ret)
 {
-	CPU_ZERO(set);
+	CPU_ZERO(ret);
 	for (;;) {
-		long from = number(&s), to = from;
+		long from = number(&list), to = from;
 
-		if (from >= 0 && *s == '-') {
-			s++;
-			to = number(&s);
+		if (from >= 0 && *list == '-') {
+			list++;
+			to = number(&list);
 		}
-		if (from < 0 || to < from || (*s && *s != ','))
+		if (from < 0 || to < from || (*list && *list != ','))
 			return -EINVAL;
 		if (to >= CPU_SETSIZE)
 			return -ERANGE;
 		for (; from <= to; from++)
-			CPU_SET(from, set);
-		if (!*s++)
+			CPU_SET(from, ret);
+		if (!*list++)
 			return 0;
 	}
 }
@@ -59,7 +59,7 @@ int cpuset_parse(const char *text, char ret[static SBX_CPUSET_SIZE], struct sbx_
 {
 	cleanup_buf struct buf b = BUF_INIT;
 	cpu_set_t set;
-	int r = read_list(text, &set);
+	int r = cpuset_read(text, &set);
 
 	if (r == -ERANGE)
 		return sbx_err_set(err, r, "limit",
@@ -81,7 +81,7 @@ bool cpuset_same(const char *a, const char *b)
 {
 	cpu_set_t x, y;
 
-	return read_list(a, &x) == 0 && read_list(b, &y) == 0 && CPU_EQUAL(&x, &y);
+	return cpuset_read(a, &x) == 0 && cpuset_read(b, &y) == 0 && CPU_EQUAL(&x, &y);
 }
 
 int cpuset_choose(const char *list, unsigned cpus, cpu_set_t *ret, struct sbx_err *err)
@@ -94,7 +94,7 @@ int cpuset_choose(const char *list, unsigned cpus, cpu_set_t *ret, struct sbx_er
 		return sbx_err_errno(err, -errno, "limit",
 				     "cannot read the CPUs we may use");
 	from = have;
-	if (*list && read_list(list, &from) < 0)
+	if (*list && cpuset_read(list, &from) < 0)
 		return sbx_err_set(err, -EINVAL, "limit", "cpuset: '%s' is not " ACCEPTS,
 				   list);
 	CPU_AND(&both, &from, &have);

@@ -21,6 +21,15 @@
  */
 int cpuset_parse(const char *text, char ret[static SBX_CPUSET_SIZE], struct sbx_err *err);
 
+/**
+ * cpuset_read() - a list as a set for sched_setaffinity()
+ * @list:  numbers and ranges between commas: "0-3,6"
+ * @ret:   undefined on failure
+ *
+ * Return: 0; -EINVAL for anything else; -ERANGE for a CPU beyond what a set can hold
+ */
+int cpuset_read(const char *list, cpu_set_t *ret);
+
 /* Do two lists name the same CPUs? What cannot be read is not the same as anything. */
 bool cpuset_same(const char *a, const char *b);
 

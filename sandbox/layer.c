@@ -196,8 +196,17 @@ static int choose_cpuset(struct chooser *c, struct sbx_err *err)
 		return 0;
 	memcpy(res->cpuset, list, sizeof(res->cpuset));
 	r = cgroup_limit_cpuset(c->cg, list, err);
-	if (r > 0)
+	if (r > 0) {
+		/*
+		 * On some kernels before Linux 6.3 who is cloned into a group keeps the
+		 * CPUs of its parent until it asks for others. Nobody gets more than the
+		 * group has by asking, so there is nothing to refuse later.
+		 */
 		res->cpuset_layer = SBX_LAYER_CGROUP2;
+		if (!c->args->has_affinity)
+			c->args->has_affinity =
+				cpuset_read(list, &c->args->affinity) == 0;
+	}
 	if (r != 0)
 		return MIN(r, 0);
 	if (!c->policy->soft)
