@@ -152,8 +152,8 @@ def test_the_wall_limit_needs_nobodys_consent(exec_box, script):
 
 
 def test_daemon_dies_with_the_time_out(exec_box):
-    process, record = exec_box.start(payload("daemon"), "stay", options=["--wall", "1s"],
-                                     text=True)
+    process, record = exec_box.start(payload("daemon"), "stay", text=True,
+                                     options=["--wall", "3s" if IN_VM else "1s"])
     assert process.stdout.readline() == "daemon runs\n"
     assert len(processes_marked(exec_box.mark)) >= 3
     while not record.exists():
