@@ -64,7 +64,8 @@ class Box:
 
 # --- load ----------------------------------------------------------------------------------
 
-# What is asked of stress-ng, the verdicts that are right, and a limit that it has to meet.
+# What is asked of stress-ng, the verdicts that are right, and a limit that it has to meet. A second
+# is enough to load a part of the kernel, but an emulated processor takes longer to meet something.
 STRESSORS = [
     ("--vm 2 --vm-bytes 256M", {"oom"}, "memory"),
     ("--mmap 1 --mmap-bytes 256M", {"ok", "oom"}, None),
@@ -87,7 +88,8 @@ STRESSORS = [
 @pytest.mark.parametrize("stressor, verdicts, hit", STRESSORS,
                          ids=[s[0].split()[0][2:] for s in STRESSORS])
 def test_the_limits_hold_under_stress_ng(autoexp, host, stressor, verdicts, hit):
-    box = Box(autoexp, host, ["stress-ng", "--temp-path", "/tmp", "--timeout", "1",
+    seconds = 5 if suite.IN_VM and (hit or "ok" not in verdicts) else 1
+    box = Box(autoexp, host, ["stress-ng", "--temp-path", "/tmp", "--timeout", str(seconds),
                               *stressor.split()], 20 if suite.IN_VM else 8)
     # On an emulated processor a second of work may take any time.
     allowed = verdicts | {"timeout"} if suite.IN_VM else verdicts
@@ -118,7 +120,11 @@ def test_capsh_finds_no_capability(autoexp, host):
     assert re.search(r"^Securebits: .*no-new-privs=1", box.text, re.M)
     assert re.search(r"^uid=1000\(\S+\) euid=1000\(", box.text, re.M)
     assert re.search(r"^gid=1000\(", box.text, re.M)
-    assert re.search(r"^groups=$", box.text, re.M)
+    # Root gives its further groups up, nobody else can: see SECURITY.md.
+    further = [] if suite.IS_ROOT else os.getgroups()
+    found = re.search(r"^groups=(.*)$", box.text, re.M).group(1)
+    assert re.findall(r"(?:^|,)(\d+)", found) == \
+        [str(1000 if group == os.getgid() else 65534) for group in further]
 
 
 # --- every system call ---------------------------------------------------------------------
