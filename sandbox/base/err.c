@@ -7,6 +7,12 @@
 
 #include "base/escape.h"
 
+/* Here the functions themselves are meant. */
+#undef sbx_err_set
+#undef sbx_err_errno
+#undef sbx_err_wrap
+#undef sbx_err_oom
+
 /* Messages are one line: a newline or an escape from untrusted text must not forge another. */
 static void flatten(struct sbx_err *err)
 {

@@ -10,6 +10,7 @@
  * replace it. Whoever talks to the user prints msg, not the number.
  */
 
+#include <errno.h>
 #include <stdint.h>
 
 #include "base/macro.h"
@@ -54,3 +55,18 @@ int sbx_err_wrap(struct sbx_err *err, int code, const char *fmt, ...) attr_print
  * Return: -ENOMEM
  */
 int sbx_err_oom(struct sbx_err *err, const char *stage);
+
+/*
+ * Callers hand in -errno or what they just found to be negative, which a compiler and an
+ * analyzer cannot see from here: to both, a failure could be 0 and what a success would have
+ * filled be read. So the answer is negative for certain.
+ */
+static inline int err_negative(int code)
+{
+	return code < 0 ? code : -EIO;
+}
+
+#define sbx_err_set(err, ...)   err_negative(sbx_err_set(err, __VA_ARGS__))
+#define sbx_err_errno(err, ...) err_negative(sbx_err_errno(err, __VA_ARGS__))
+#define sbx_err_wrap(err, ...)  err_negative(sbx_err_wrap(err, __VA_ARGS__))
+#define sbx_err_oom(err, stage) err_negative(sbx_err_oom(err, stage))
