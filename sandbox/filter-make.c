@@ -247,11 +247,13 @@ static void test(struct program *p, unsigned code, uint32_t k, bool wanted,
 
 	if (!p->far)
 		p->insns[at].jt = !wanted; /* marks the side that land_all() fills in */
+	assert(e->n < ARRAY_SIZE(e->at));
 	e->at[e->n++] = p->far ? jump(p) : at;
 }
 
 static void land_all(struct program *p, const struct exits *e)
 {
+	assert(e->n <= ARRAY_SIZE(e->at));
 	for (size_t i = 0; i < e->n; i++) {
 		struct sock_filter *insn = &p->insns[e->at[i]];
 		size_t distance = p->n - e->at[i] - 1;
