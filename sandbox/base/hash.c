@@ -70,42 +70,33 @@ uint64_t random_below(uint64_t *state, uint64_t n)
 
 void digest_map_done(struct digest_map *m)
 {
-	cleanup_free_p(&m->keys);
-	cleanup_free_p(&m->values);
-	cleanup_free_p(&m->used);
+	cleanup_free_p(&m->entries);
 	*m = (struct digest_map)DIGEST_MAP_INIT;
 }
 
 /* Where @key is, or the empty place where it would go. The map is never full. */
-static size_t place_of(const struct digest_map *m, struct digest key)
+static struct digest_entry *place_of(const struct digest_map *m, struct digest key)
 {
 	size_t i = key.a & (m->cap - 1);
+	struct digest_entry *e = &m->entries[i];
 
-	while (m->used[i] && (m->keys[i].a != key.a || m->keys[i].b != key.b))
+	while (e->used && (e->key.a != key.a || e->key.b != key.b)) {
 		i = (i + 1) & (m->cap - 1);
-	return i;
+		e = &m->entries[i];
+	}
+	return e;
 }
 
 static int grow(struct digest_map *m)
 {
 	struct digest_map next = { .cap = m->cap ? m->cap * 2 : 16, .len = m->len };
-	size_t k;
 
-	next.keys = calloc(next.cap, sizeof(*next.keys));
-	next.values = calloc(next.cap, sizeof(*next.values));
-	next.used = calloc(next.cap, sizeof(*next.used));
-	if (!next.keys || !next.values || !next.used) {
-		digest_map_done(&next);
+	next.entries = calloc(next.cap, sizeof(*next.entries));
+	if (!next.entries)
 		return -ENOMEM;
-	}
-	for (size_t i = 0; i < m->cap; i++) {
-		if (!m->used[i])
-			continue;
-		k = place_of(&next, m->keys[i]);
-		next.keys[k] = m->keys[i];
-		next.values[k] = m->values[i];
-		next.used[k] = true;
-	}
+	for (size_t i = 0; i < m->cap; i++)
+		if (m->entries[i].used)
+			*place_of(&next, m->entries[i].key) = m->entries[i];
 	digest_map_done(m);
 	*m = next;
 	return 0;
@@ -113,26 +104,22 @@ static int grow(struct digest_map *m)
 
 int digest_map_add(struct digest_map *m, struct digest key, unsigned value)
 {
-	size_t i;
-
 	if (digest_map_get(m, key))
 		return 0;
 	if ((m->len + 1) * 4 > m->cap * 3 && grow(m) < 0)
 		return -ENOMEM;
-	i = place_of(m, key);
-	m->keys[i] = key;
-	m->values[i] = value;
-	m->used[i] = true;
+	*place_of(m, key) =
+		(struct digest_entry){ .key = key, .value = value, .used = true };
 	m->len++;
 	return 0;
 }
 
 unsigned *digest_map_get(const struct digest_map *m, struct digest key)
 {
-	size_t i;
+	struct digest_entry *e;
 
 	if (!m->cap)
 		return NULL;
-	i = place_of(m, key);
-	return m->used[i] ? &m->values[i] : NULL;
+	e = place_of(m, key);
+	return e->used ? &e->value : NULL;
 }

@@ -30,10 +30,14 @@ double random_unit(uint64_t *state);
 uint64_t random_below(uint64_t *state, uint64_t n);
 
 /* Digests with a number each. An all-zero struct is an empty map. */
+struct digest_entry {
+	struct digest key;
+	unsigned value;
+	bool used;
+};
+
 struct digest_map {
-	struct digest *keys;
-	unsigned *values;
-	bool *used;
+	struct digest_entry *entries;
 	size_t len, cap;
 };
 
