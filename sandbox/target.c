@@ -65,7 +65,8 @@ int target_collect(int dir_fd, const char *name, int original_fd, struct sbx_res
 		e = fd_read_all(fd, TARGET_MAX, &now);
 	if (e < 0)
 		return sbx_err_errno(err, e, "target", "cannot compare the target");
-	if (now.len == before.len && memcmp(now.data, before.data, now.len) == 0)
+	if (now.len == before.len &&
+	    memcmp(buf_str(&now), buf_str(&before), now.len) == 0)
 		return 0;
 	r->target_changed = true;
 	r->target_len = now.len;

@@ -91,9 +91,9 @@ char *buf_steal(struct buf *b)
 {
 	char *p;
 
-	if (b->failed || (!b->data && !reserve(b, 0)))
+	buf_add(b, "", 0);
+	if (b->failed)
 		return NULL;
-	b->data[b->len] = '\0';
 	p = TAKE_PTR(b->data);
 	*b = (struct buf)BUF_INIT;
 	return p;

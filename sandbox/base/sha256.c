@@ -81,11 +81,11 @@ const char *sha256_text(const void *data, size_t n, char out[SHA256_TEXT_SIZE])
 	uint32_t state[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
 			      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 	const unsigned char *p = data;
-	size_t whole = n / BLOCK * BLOCK;
+	size_t n_rest = n % BLOCK;
 
-	for (size_t i = 0; i < whole; i += BLOCK)
+	for (size_t i = 0; i + BLOCK <= n; i += BLOCK)
 		add_block(state, p + i);
-	add_end(state, n > whole ? p + whole : NULL, n - whole, (uint64_t)n * 8);
+	add_end(state, n_rest ? p + n - n_rest : NULL, n_rest, (uint64_t)n * 8);
 	for (size_t i = 0; i < 8; i++)
 		snprintf(out + 8 * i, 9, "%08x", state[i]);
 	return out;
