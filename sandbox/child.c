@@ -356,7 +356,7 @@ static int set_up(const struct child_args *args, struct child_msg *msg, uint64_t
 		r = plan_open(args->plan, &args->map, err);
 	if (r == 0)
 		r = mount_root(args->plan, handles, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	step(msg, CHILD_STEP_MOUNTS, last);
 
@@ -385,7 +385,7 @@ void child_main(const struct child_args *args)
 	if (wait_for_parent(args->lifeline_fd) < 0)
 		_exit(1);
 	step(&msg, CHILD_STEP_MAPS, &last);
-	if (set_up(args, &msg, &last, &handles) < 0)
+	if (set_up(args, &msg, &last, &handles) != 0)
 		die(args->status_fd, &msg);
 
 	start_command(args, &msg, &handles, &last);

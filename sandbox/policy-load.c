@@ -43,8 +43,8 @@ static int read_text(struct policy_loader *l, struct buf *text, struct sbx_err *
 	int r = file_read(AT_FDCWD, l->path, 0, YAML_SIZE_MAX, text);
 
 	if (r == 0 && stat(l->path, &st) < 0)
-		r = -errno;
-	if (r < 0)
+		r = err_negative(-errno);
+	if (r != 0)
 		return sbx_err_errno(err, r, STAGE, "cannot read the policy %s", l->path);
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;

@@ -183,7 +183,7 @@ int exec_load_policy(struct exec_request *req, const char *name, struct sbx_err 
 		r = self_path("../policies", "../share/autoexp/policies", &dir, err);
 	if (r == 0 && !policy)
 		r = policy_load(name, dir, &policy, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	policy_free(req->policy);
 	req->policy = policy;

@@ -186,7 +186,7 @@ static int reopen_objects(struct repo *repo, struct sbx_err *err)
 		r = git_add_memory(odb, &memory);
 	if (r == 0)
 		r = git_repository_set_odb(repo->git, odb);
-	if (r < 0)
+	if (r != 0)
 		return git_fail(err, r, "cannot open %s", dir);
 	git_odb_free(repo->odb);
 	repo->odb = TAKE_PTR(odb);

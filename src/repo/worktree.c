@@ -80,11 +80,11 @@ static void pop(struct maker *m, size_t len)
 static int set_mode(int fd, mode_t mode, struct stat *ret)
 {
 	if (fstat(fd, ret) < 0)
-		return -errno;
+		return err_negative(-errno);
 	if ((ret->st_mode & 07777) == mode)
 		return 0;
 	if (fchmod(fd, mode) < 0 || fstat(fd, ret) < 0)
-		return -errno;
+		return err_negative(-errno);
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static int put_file(struct maker *m, int dir_fd, const char *name, mode_t mode,
 	r = fd_write_all(fd, data, n);
 	if (r == 0)
 		r = set_mode(fd, mode, &st);
-	if (r < 0) {
+	if (r != 0) {
 		errno = -r;
 		return fail(m, "write");
 	}
@@ -331,7 +331,7 @@ static int fill(struct maker *m, int dir_fd, uint64_t *ret_n)
 		r = put_mount(m, dir_fd, &m->mounts[i]);
 	if (r == 0)
 		r = list_names(m, dir_fd, ret_n);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (m->found != m->manifest.files)
 		return sbx_err_set(
