@@ -190,14 +190,15 @@ int event_encode(const struct journal_event *ev, struct buf *out, struct sbx_err
 {
 	cleanup_json json_t *head = NULL, *body = NULL;
 	cleanup_free char *line = NULL;
+	const char *kind = kind_names[ev->kind];
 
 	head = json_pack("{s:o,s:s,s:s}", "seq", number(ev->seq), "t", ev->time, "event",
-			 kind_names[ev->kind]);
+			 kind);
 	body = pack(ev);
 	if (!head || !body)
 		return sbx_err_set(err, -EINVAL, "journal",
 				   "a \"%s\" event holds a value that cannot be recorded",
-				   kind_names[ev->kind]);
+				   kind);
 	if (has_number(ev->kind) &&
 	    json_object_set_new(head, "n", number(ev->number)) < 0)
 		return sbx_err_oom(err, "journal");
@@ -260,10 +261,12 @@ static const char *get_text(struct reader *rd, const char *key, size_t max)
 {
 	const struct flat_value *v = get(rd, key, FLAT_STRING, "no text");
 
-	if (v && strlen(v->text) > max)
-		rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is too long",
-				    key);
-	return rd->r == 0 ? v->text : "";
+	if (!v)
+		return "";
+	if (strlen(v->text) <= max)
+		return v->text;
+	rd->r = sbx_err_set(rd->err, -EBADMSG, "journal", "\"%s\" is too long", key);
+	return "";
 }
 
 static const char *get_commit(struct reader *rd, const char *key)
