@@ -242,11 +242,11 @@ int exec_run(const struct exec_request *req)
 			"held the limits\n");
 	err = (struct sbx_err){ 0 };
 	if (r == 0 && req->write_target && res->target_error[0])
-		r = sbx_err_set(&err, -EINVAL, "target",
-				"%s: %s; the file was left as it was", req->target_source,
-				res->target_error);
+		sbx_err_set(&err, -EINVAL, "target",
+			    "%s: %s; the file was left as it was", req->target_source,
+			    res->target_error);
 	else if (r == 0 && req->write_target)
-		r = write_back(dir_fd, req->target_source, &before, res, &err);
+		write_back(dir_fd, req->target_source, &before, res, &err);
 	if (write_record(req, res, &err) < 0 || err.code) {
 		fprintf(stderr, "autoexp exec: %s\n", err.msg);
 		status = status ? status : 1;
