@@ -295,10 +295,13 @@ static int pick_unseen(struct search *s)
 		for (size_t i = 0; i < s->sites.n_pool; i++) {
 			const struct pool_site *p = &s->sites.pool[i];
 			size_t n = count_alts(s->b, p->slot);
-			struct option o = { .pool = p, .alt = (p->alt + distance) % n };
+			struct option o = { .pool = p };
 
+			if (distance >= n)
+				continue;
 			furthest = MAX(furthest, n - 1);
-			if (distance >= n || pool_arm(s, p, o.alt)->seen)
+			o.alt = (p->alt + distance) % n;
+			if (pool_arm(s, p, o.alt)->seen)
 				continue;
 			s->n = 0;
 			choose_pool(s, &o);
@@ -485,7 +488,8 @@ static void describe_number(const struct search *s, size_t i, struct buf *b)
 static int write_candidate(struct search *s, struct candidate *ret)
 {
 	cleanup_buf struct buf what = BUF_INIT, content = BUF_INIT;
-	cleanup_candidate struct candidate c = { .number = s->experiment };
+	cleanup_free char *description = NULL, *text = NULL;
+	size_t len;
 
 	for (size_t i = 0; i < s->n && i < CHANGES_MAX; i++) {
 		if (i)
@@ -498,13 +502,17 @@ static int write_candidate(struct search *s, struct candidate *ret)
 	if (s->n > CHANGES_MAX)
 		buf_printf(&what, "; and %zu more", s->n - CHANGES_MAX);
 	sites_apply(s->content, s->len, s->edits, s->n, &content);
-	c.len = content.len;
-	c.description = buf_steal(&what);
-	c.content = buf_steal(&content);
-	if (!c.description || !c.content)
+	len = content.len;
+	description = buf_steal(&what);
+	text = buf_steal(&content);
+	if (!description || !text)
 		return -ENOMEM;
-	*ret = c;
-	c = (struct candidate){ 0 };
+	*ret = (struct candidate){
+		.number = s->experiment,
+		.description = TAKE_PTR(description),
+		.content = TAKE_PTR(text),
+		.len = len,
+	};
 	return 0;
 }
 
