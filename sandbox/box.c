@@ -30,8 +30,10 @@
 
 #define BOX_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+static const char path_of_env[] = "PATH=" BOX_PATH;
+
 static const char *const base_env[] = {
-	"PATH=" BOX_PATH,
+	path_of_env,
 	"HOME=/home/autoexp",
 	"USER=autoexp",
 	"LOGNAME=autoexp",

@@ -44,6 +44,7 @@ static const char *nearest(const char *word)
 	for (; g->what; g++)
 		for (size_t i = 0; g->names[i]; i++)
 			n_all++;
+	assert(n_all > 0);
 	all = calloc(n_all, sizeof(*all));
 	if (!all)
 		return NULL;

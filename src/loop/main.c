@@ -22,13 +22,16 @@ static void print_commands(FILE *out)
 	fputs("\n`autoexp COMMAND --help` says more about each.\n", out);
 }
 
-/* Descriptors 0 to 2 must be taken, or a file of ours would become somebody's stdout. */
+/*
+ * Descriptors 0 to 2 must be taken, or a file of ours would become somebody's stdout. They
+ * are handed on to what is started.
+ */
 static void fill_standard_fds(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDWR); /* NOLINT(android-cloexec-open) */
 	while (fd >= 0 && fd <= 2);
 	fd_close(fd);
 }

@@ -61,8 +61,10 @@ static char *tag_of_target(const char *target)
 
 		if (*p == '.' && n > 0)
 			break;
-		if (plain || n > 0)
-			name[n++] = plain ? *p : '-';
+		if (plain)
+			name[n++] = *p;
+		else if (n > 0)
+			name[n++] = '-';
 	}
 	name[n] = '\0';
 	localtime_r(&now, &tm);

@@ -68,12 +68,12 @@ struct metric_stream {
 	char mended[METRIC_LINE_MAX];
 };
 
-static int compile(struct seen *s, struct sbx_err *err)
+static int compile(const struct config_metric *m, struct seen *s, struct sbx_err *err)
 {
 	char text[128];
 	int r;
 
-	r = regcomp(&s->regex, s->metric->pattern, CONFIG_REGEX_FLAGS);
+	r = regcomp(&s->regex, m->pattern, CONFIG_REGEX_FLAGS);
 	if (r == REG_ESPACE)
 		return sbx_err_oom(err, "metric");
 	if (r == 0)
@@ -81,8 +81,7 @@ static int compile(struct seen *s, struct sbx_err *err)
 	if (r != 0 || s->regex.re_nsub != 1)
 		return sbx_err_set(err, -EINVAL, "metric",
 				   "metric %s: `from: %s` is not a regex with one group",
-				   s->metric->name,
-				   escape_str(text, sizeof(text), s->metric->pattern));
+				   m->name, escape_str(text, sizeof(text), m->pattern));
 	return 0;
 }
 
@@ -95,18 +94,19 @@ int metric_stream_new(const struct config *c, struct metric_stream **ret,
 	if (!s)
 		return sbx_err_oom(err, "metric");
 	for (; s->n < c->n_metrics; s->n++) {
-		s->seen[s->n].metric = &c->metrics[s->n];
-		if (c->metrics[s->n].from <= METRIC_FROM_JSON)
+		const struct config_metric *m = &c->metrics[s->n];
+
+		s->seen[s->n].metric = m;
+		if (m->from <= METRIC_FROM_JSON)
 			s->wants_text = true;
 		r = 0;
-		if (c->metrics[s->n].from == METRIC_FROM_REGEX)
-			r = compile(&s->seen[s->n], err);
-		else if (c->metrics[s->n].from == METRIC_FROM_JSON &&
-			 strlen(c->metrics[s->n].pattern) >= KEY_MAX)
+		if (m->from == METRIC_FROM_REGEX)
+			r = compile(m, &s->seen[s->n], err);
+		else if (m->from == METRIC_FROM_JSON && strlen(m->pattern) >= KEY_MAX)
 			r = sbx_err_set(
 				err, -EINVAL, "metric",
 				"metric %s: the path is longer than %d characters",
-				c->metrics[s->n].name, KEY_MAX - 1);
+				m->name, KEY_MAX - 1);
 		if (r < 0)
 			return r;
 	}
