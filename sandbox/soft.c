@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/parse.h"
+#include "proc.h"
 #include "smaps.h"
 
 #define MAX_FILE      (1 << 20)
@@ -115,14 +116,6 @@ static uint64_t sum_objects(struct soft *s)
 
 /* --- one process -------------------------------------------------------------------------- */
 
-/* The newline belongs to @key: a command may call itself "RssAnon: 0", and Name comes first. */
-static uint64_t status_number(const char *status, const char *key)
-{
-	const char *p = strstr(status, key);
-
-	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
-}
-
 static void add_descriptors(struct look *l, int dir_fd, const char *path)
 {
 	cleanup_closedir DIR *d = NULL;
@@ -210,10 +203,10 @@ static bool has_turn(struct look *l, uint64_t pid)
 
 static void add_memory(struct look *l, const char *status, uint64_t pid, uint64_t threads)
 {
-	uint64_t anon = status_number(status, "\nRssAnon:") << 10;
-	uint64_t shared = status_number(status, "\nRssShmem:") << 10;
+	uint64_t anon = proc_read_status(status, "RssAnon") << 10;
+	uint64_t shared = proc_read_status(status, "RssShmem") << 10;
 
-	l->other += (status_number(status, "\nVmPTE:") << 10) + threads * KERNEL_STACK;
+	l->other += (proc_read_status(status, "VmPTE") << 10) + threads * KERNEL_STACK;
 	if (has_turn(l, pid))
 		add_descriptors(l, l->dir_fd, "fd");
 	if (l->deep) {
@@ -224,27 +217,18 @@ static void add_memory(struct look *l, const char *status, uint64_t pid, uint64_
 	l->mapped_shared += shared;
 }
 
-/* Of /proc/pid/stat behind the command's name: utime, stime, cutime, cstime, starttime. */
-static void add_ticks(struct look *l, uint64_t pid, const char *stat)
+static void add_ticks(struct soft *s, uint64_t pid, const char *stat)
 {
-	struct soft *s = l->s;
-	unsigned long utime, stime;
-	unsigned long long start;
-	long cutime, cstime;
-	const char *p = strrchr(stat, ')');
+	struct proc_ticks ticks;
 
-	if (!p ||
-	    sscanf(p + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld"
-		   " %*d %*d %*d %*d %llu",
-		   &utime, &stime, &cutime, &cstime, &start) != 5 ||
+	if (!proc_read_ticks(stat, &ticks) ||
 	    !room(&s->now, s->n_now, &s->cap_now, sizeof(*s->now)))
 		return;
 	s->now[s->n_now++] = (struct soft_process){
 		.pid = pid,
-		.start = start,
-		.self = utime + stime,
-		.kids = (uint64_t)(cutime + cstime),
+		.start = ticks.start,
+		.self = ticks.self,
+		.kids = ticks.kids,
 	};
 }
 
@@ -261,11 +245,11 @@ static void look_at(struct look *l, const char *name)
 		return;
 	l->dir_fd = fd;
 	if (file_read(fd, "stat", 0, MAX_FILE, &b) == 0)
-		add_ticks(l, pid, buf_str(&b));
+		add_ticks(l->s, pid, buf_str(&b));
 	buf_clear(&b);
 	if (file_read(fd, "status", 0, MAX_FILE, &b) < 0)
 		return;
-	threads = status_number(buf_str(&b), "\nThreads:");
+	threads = proc_read_status(buf_str(&b), "Threads");
 	l->pids += pid == 1 ? 0 : threads;
 	add_memory(l, buf_str(&b), pid, threads);
 }
