@@ -17,32 +17,48 @@
 struct reader {
 	int fd;
 	size_t begin, end;
+	bool cut; /* what comes next is the rest of a line that was too long */
 	char data[16384];
 };
 
-/* The next line without its newline; NULL at the end. What is longer than a piece is cut. */
+static bool refill(struct reader *r)
+{
+	ssize_t n;
+
+	memmove(r->data, r->data + r->begin, r->end - r->begin);
+	r->end -= r->begin;
+	r->begin = 0;
+	n = read(r->fd, r->data + r->end, sizeof(r->data) - r->end);
+	if (n > 0)
+		r->end += (size_t)n;
+	return n > 0;
+}
+
+/*
+ * The next line without its newline; NULL at the end. What is longer than a piece is cut, and
+ * its rest is no line: a path of the command's choice may be so long.
+ */
 static char *next_line(struct reader *r)
 {
 	char *line, *nl;
-	ssize_t n;
+	bool rest;
+	size_t n;
 
 	for (;;) {
 		line = r->data + r->begin;
-		nl = memchr(line, '\n', r->end - r->begin);
-		if (nl) {
-			*nl = '\0';
-			r->begin = (size_t)(nl + 1 - r->data);
-			return line;
+		n = r->end - r->begin;
+		nl = memchr(line, '\n', n);
+		if (!nl && n < sizeof(r->data)) {
+			if (!refill(r))
+				return NULL;
+			continue;
 		}
-		if (r->begin == 0 && r->end == sizeof(r->data))
-			r->end = 0;
-		memmove(r->data, r->data + r->begin, r->end - r->begin);
-		r->end -= r->begin;
-		r->begin = 0;
-		n = read(r->fd, r->data + r->end, sizeof(r->data) - r->end);
-		if (n <= 0)
-			return NULL;
-		r->end += (size_t)n;
+		rest = r->cut;
+		r->cut = !nl;
+		line[nl ? nl - line : (ptrdiff_t)n - 1] = '\0';
+		r->begin = nl ? (size_t)(nl + 1 - r->data) : r->end;
+		if (!rest)
+			return line;
 	}
 }
 

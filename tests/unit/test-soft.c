@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "proc.h"
 #include "smaps.h"
 #include "soft.h"
 
@@ -122,6 +123,48 @@ static void only_memory_files_are_told_from_smaps(void **state attr_unused)
 	assert_int_equal(s.pss, 0);
 }
 
+/* A path is as long as the command likes; what stands far behind in it is no line. */
+static void a_long_path_says_nothing_of_memory(void **state attr_unused)
+{
+	static const char head[] = "00600000-00700000 rw-s 00000000 00:01 77 /memfd:a\n"
+				   "00800000-00900000 rw-s 00000000 08:01 9 /";
+	static const char tail[] = "00600000-00700000 rw-s 0 00:01 78 /x\nPss: 5 kB\n";
+	size_t line = strlen(strchr(head, '\n') + 1);
+	cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_buf struct buf text = BUF_INIT;
+	struct seen s = { 0 };
+
+	buf_puts(&text, head);
+	for (size_t i = line; i < 16384; i++)
+		buf_puts(&text, "x");
+	buf_puts(&text, tail);
+	assert_int_equal(file_replace(fd, "smaps", text.data, text.len, 0600), 0);
+	assert_int_equal(
+		smaps_shared(fd, "smaps", makedev(0, 1), USEC_INFINITY, on_mapping, &s),
+		0);
+	assert_int_equal(s.n, 0);
+}
+
+/* It stands in stat and status, in front of the numbers. */
+static void a_name_says_nothing_of_its_process(void **state attr_unused)
+{
+	static const char stat[] =
+		"7 () S 1 1 1 1 1 1 1 1 1 1 1 9 9 9 9 1 1 1 1 9) S 1 7 7 0"
+		" -1 4194304 97 0 0 0 11 22 33 44 20 0 1 0 55 3133440 390";
+	static const char status[] = "Name:\tRssAnon: 9 Threads: 9\nRssAnon:\t 12 kB\n"
+				     "Threads:\t4\n";
+	struct proc_ticks t;
+
+	assert_true(proc_read_ticks(stat, &t));
+	assert_int_equal(t.self, 33);
+	assert_int_equal(t.kids, 77);
+	assert_int_equal(t.start, 55);
+	assert_false(proc_read_ticks("7 (x) S 1 7", &t));
+	assert_int_equal(proc_read_status(status, "RssAnon"), 12);
+	assert_int_equal(proc_read_status(status, "Threads"), 4);
+	assert_int_equal(proc_read_status(status, "VmPTE"), 0);
+}
+
 static void reading_stops_when_time_is_up(void **state attr_unused)
 {
 	cleanup_close int fd = open_fake();
@@ -152,6 +195,8 @@ int main(void)
 		cmocka_unit_test(the_closer_to_the_limit_the_sooner),
 		cmocka_unit_test(looking_has_its_price),
 		cmocka_unit_test(only_memory_files_are_told_from_smaps),
+		cmocka_unit_test(a_long_path_says_nothing_of_memory),
+		cmocka_unit_test(a_name_says_nothing_of_its_process),
 		cmocka_unit_test(reading_stops_when_time_is_up),
 		cmocka_unit_test(our_own_memory_is_read),
 	};
