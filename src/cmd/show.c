@@ -88,26 +88,13 @@ static void print_row(const struct view *v, const struct view_row *row)
 	printf("%-12swall %s, CPU %s, memory at most %s\n", "took", wall, cpu, peak);
 }
 
-static void print_limits(const json_t *box)
+static void print_limits(const json_t *record)
 {
-	const char *enforcement;
-	const char *name;
-	json_t *limit;
+	cleanup_buf struct buf line = BUF_INIT;
 
-	if (json_get_str_or(box, "enforcement", "", &enforcement, NULL) < 0 ||
-	    !*enforcement)
-		return;
-	printf("%-12s%s", "enforcement", enforcement);
-	json_object_foreach(json_object_get(box, "limits"), name, limit) {
-		const char *by;
-		bool hit;
-
-		if (json_get_str_or(limit, "enforced_by", "", &by, NULL) < 0 ||
-		    json_get_bool_or(limit, "hit", false, &hit, NULL) < 0)
-			continue;
-		printf(", %s %s%s", name, by, hit ? " (hit)" : "");
-	}
-	putchar('\n');
+	report_enforcement(&line, record);
+	if (line.len)
+		printf("%-12s%s\n", "enforcement", buf_str(&line));
 }
 
 static void print_tail(const char *tail, size_t n)
@@ -138,7 +125,7 @@ static void print_evidence(const struct view *v, const struct view_row *row)
 		return;
 	}
 	if (read_record(dir, &record, NULL) == 0)
-		print_limits(json_object_get(record, "box"));
+		print_limits(record);
 	printf("%-12s%s/.autoexp/%s/runs/%04u/\n", "files", workdir, v->tag, row->wanted);
 	if (rundir_tail(dir, TAIL_BYTES, &tail) < 0 || !tail.len)
 		return;

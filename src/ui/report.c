@@ -260,3 +260,31 @@ void report_end(const struct term *t, const struct report_end *e)
 		     cam->tag, cam->tag, buf_str(&target));
 	fflush(t->out);
 }
+
+/* The record lies where its user can write: what stands there is text of anybody. */
+static void add_text(struct buf *b, const char *before, const char *text)
+{
+	buf_puts(b, before);
+	escape_add(b, text, strlen(text));
+}
+
+void report_enforcement(struct buf *ret, const json_t *record)
+{
+	const json_t *box = json_object_get(record, "box");
+	const char *enforcement, *by, *name;
+	json_t *limit;
+	bool hit;
+
+	if (json_get_str_or(box, "enforcement", "", &enforcement, NULL) < 0 ||
+	    !*enforcement)
+		return;
+	add_text(ret, "", enforcement);
+	json_object_foreach(json_object_get(box, "limits"), name, limit) {
+		if (json_get_str_or(limit, "enforced_by", "", &by, NULL) < 0 ||
+		    json_get_bool_or(limit, "hit", false, &hit, NULL) < 0)
+			continue;
+		add_text(ret, ", ", name);
+		add_text(ret, " ", by);
+		buf_puts(ret, hit ? " (hit)" : "");
+	}
+}

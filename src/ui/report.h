@@ -5,6 +5,7 @@
  * What people read before the first experiment and after the last.
  */
 
+#include "base/json.h"
 #include "conf/config.h"
 #include "ledger/resume.h"
 #include "ui/term.h"
@@ -48,3 +49,6 @@ const char *report_change(char *out, size_t size, double from, double to);
 
 /* A duration in whole seconds; @size of at least 32 */
 const char *report_seconds(char *out, size_t size, uint64_t us);
+
+/* How the limits of a run were held, as its record run.json says: one line, "" for nothing. */
+void report_enforcement(struct buf *ret, const json_t *record);

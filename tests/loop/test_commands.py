@@ -49,6 +49,21 @@ def test_show(done_repo):
     done_repo.autoexp("show", status=2)
 
 
+def test_show_escapes_what_stands_in_the_record(done_repo):
+    path = done_repo.derived / "runs" / "0002" / "run.json"
+    before = path.read_text()
+    record = json.loads(before)
+    record["box"]["enforcement"] = "soft\x1b[2J"
+    record["box"]["limits"] = {"wall\nstatus keep": {"enforced_by": "\x1b]0;x\x07", "hit": True}}
+    path.write_text(json.dumps(record))
+    try:
+        text = done_repo.autoexp("show", 2).stdout
+    finally:
+        path.write_text(before)
+    assert "\x1b" not in text and "\x07" not in text and "\nstatus keep" not in text
+    assert "enforcement soft\\x1b[2J, wall\\x0astatus keep \\x1b]0;x\\x07 (hit)\n" in text
+
+
 def test_diff(done_repo):
     text = done_repo.autoexp("diff", "0001").stdout
     assert "-x = 10\n" in text and "\n+x = " in text and "params.txt" in text
