@@ -18,13 +18,15 @@ What a sandbox promises, `features`:
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 
 import place
-from suite import BUILD, PAYLOAD, on_time, own_line, processes_marked, seconds_of, unmet
+from suite import (BUILD, PAYLOAD, bytes_of, on_time, own_line, processes_marked, seconds_of,
+                   unmet)
 
 AUTOEXP = BUILD / "src" / "autoexp"
 SYSTEM = [path for path in ("/usr", "/etc", "/opt") if os.path.isdir(path)]
@@ -192,8 +194,9 @@ class Bwrap(Peer):
     note = "--unshare-all, the system read-only; it has no limits and brings no filter"
 
     def wrap(self, options, host, payload):
-        argv = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
-                "--setenv", "PATH", "/usr/bin:/bin", "--hostname", "box", "--cap-drop", "ALL"]
+        argv = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
+                "--new-session", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin",
+                "--hostname", "box", "--cap-drop", "ALL"]
         for path in SYSTEM + FOLDERS:
             argv += ["--ro-bind", path, path]
         for path in LINKS:
@@ -213,16 +216,70 @@ class Firejail(Peer):
     def wrap(self, options, host, payload):
         return ["firejail", "--quiet", "--noprofile", "--net=none", "--private",
                 "--private-dev", "--private-tmp", "--ipc-namespace", "--caps.drop=all",
-                "--seccomp", "--nonewprivs", *[f"--read-only={path}" for path in shown(host)],
+                "--seccomp", "--seccomp.block-secondary", "--protocol=unix,inet,inet6",
+                "--restrict-namespaces", "--nonewprivs", "--dbus-user=none",
+                "--dbus-system=none", *[f"--read-only={path}" for path in shown(host)],
                 f"--timeout=00:00:{int(seconds_of(options['wall'])):02d}", "--", *payload]
+
+
+PROFILE = "/usr/share/containers/seccomp.json"
+
+
+def filter_of_containers():
+    """Debian's default profile for containers, as a specification of runc has it: what depends
+    on an architecture or a capability is decided here, and the container has no capability."""
+    with open(PROFILE, encoding="utf-8") as file:
+        profile = json.load(file)
+    rules = []
+    for rule in profile["syscalls"]:
+        wanted = rule.get("includes") or {}
+        if not wanted.get("caps") and "amd64" in (wanted.get("arches") or ["amd64"]):
+            rules.append({key: rule[key] for key in ("names", "action", "args", "errnoRet")
+                          if rule.get(key) is not None})
+    return {"defaultAction": profile["defaultAction"],
+            "defaultErrnoRet": profile["defaultErrnoRet"],
+            "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+            "syscalls": rules}
 
 
 class Runc(Peer):
     name = "runc"
-    features = frozenset(["walls", "tree"])
-    note = "`runc spec --rootless`, terminal false, a network namespace, no new privileges, the " \
-           "mounts of bwrap; no limits without a cgroup, and no filter in the specification"
     count = 0
+
+    def __init__(self):
+        self.features = frozenset(["walls", "tree"])
+        self.note = "`runc spec --rootless`, terminal false, a network namespace, no new " \
+                    "privileges, no capabilities, the mounts of bwrap, "
+        self.filter = os.path.exists(PROFILE)
+        self.note += f"the filter of {PROFILE}" if self.filter else "no filter"
+        if place.group():
+            self.features |= {"memory", "pids", "hard"}
+            self.note += ", memory without swap and processes limited in a delegated cgroup"
+        else:
+            self.note += ", no limits without a cgroup"
+
+    def specification(self, folder, options, host, payload):
+        quiet(["runc", "spec", "--rootless"], cwd=folder)
+        spec = json.loads((folder / "config.json").read_text())
+        process, linux = spec["process"], spec["linux"]
+        process.update(terminal=False, args=payload, noNewPrivileges=True)
+        process["capabilities"] = {kind: [] for kind in process["capabilities"]}
+        spec["root"] = {"path": "rootfs", "readonly": True}
+        linux["namespaces"].append({"type": "network"})
+        if self.filter:
+            linux["seccomp"] = filter_of_containers()
+        if place.group():
+            memory = bytes_of(options.get("memory", "64M"))
+            linux["cgroupsPath"] = f"{place.group()}/{folder.name}"
+            linux["resources"] = {"memory": {"limit": memory, "swap": memory},
+                                  "pids": {"limit": int(options.get("pids", 32))}}
+        spec["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
+                               "options": ["nosuid", "nodev"]})
+        for each in [*SYSTEM, *FOLDERS, *shown(host)]:
+            os.makedirs(f"{folder}/rootfs{each}", exist_ok=True)
+            spec["mounts"].append({"destination": each, "type": "none", "source": each,
+                                   "options": ["rbind", "ro", "nosuid", "nodev"]})
+        return spec
 
     def wrap(self, options, host, payload):
         if not shutil.which("runc"):
@@ -230,34 +287,54 @@ class Runc(Peer):
         Runc.count += 1
         folder = place.scratch() / f"bundle-{Runc.count}"
         (folder / "rootfs" / "tmp").mkdir(parents=True)
-        quiet(["runc", "spec", "--rootless"], cwd=folder)
-        path = folder / "config.json"
-        spec = json.loads(path.read_text())
-        spec["process"].update(terminal=False, args=payload, noNewPrivileges=True)
-        spec["root"] = {"path": "rootfs", "readonly": True}
-        spec["linux"]["namespaces"].append({"type": "network"})
-        spec["mounts"].append({"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
-                               "options": ["nosuid", "nodev"]})
-        for each in [*SYSTEM, *FOLDERS, *shown(host)]:
-            os.makedirs(f"{folder}/rootfs{each}", exist_ok=True)
-            spec["mounts"].append({"destination": each, "type": "none", "source": each,
-                                   "options": ["rbind", "ro", "nosuid", "nodev"]})
+        spec = self.specification(folder, options, host, payload)
         for each in LINKS:
             os.symlink(os.readlink(each), f"{folder}/rootfs{each}")
-        path.write_text(json.dumps(spec))
+        (folder / "config.json").write_text(json.dumps(spec))
         return ["runc", "--root", str(place.scratch() / "runc"), "run", "--bundle", str(folder),
                 f"attack-{os.getpid()}-{Runc.count}"]
 
 
 class SystemdRun(Peer):
+    """A transient service of the user's own manager, with what systemd.exec(5) offers to one."""
+
     name = "systemd-run"
-    features = frozenset(["walls"])
-    note = "--user --pipe --wait, with ProtectSystem, PrivateTmp, PrivateNetwork"
+    features = frozenset("walls memory pids wall tree hard scratch".split())
+    note = "--user: namespaces, a filter, limits; the system read-only, homes hidden. It has " \
+           "neither a process namespace nor a root of its own"
+    walls = """
+        PrivateUsers=yes PrivateNetwork=yes PrivateIPC=yes PrivateDevices=yes
+        ProtectSystem=strict ProtectHome=yes ProtectClock=yes ProtectControlGroups=yes
+        ProtectHostname=yes ProtectKernelLogs=yes ProtectKernelModules=yes
+        ProtectKernelTunables=yes ProtectProc=invisible
+        NoNewPrivileges=yes CapabilityBoundingSet= RestrictNamespaces=yes RestrictRealtime=yes
+        RestrictSUIDSGID=yes LockPersonality=yes KeyringMode=private
+        RestrictAddressFamilies=AF_UNIX RestrictAddressFamilies=AF_INET
+        RestrictAddressFamilies=AF_INET6 SystemCallFilter=@system-service
+        SystemCallErrorNumber=EPERM SystemCallArchitectures=native
+        InaccessiblePaths=-/run InaccessiblePaths=-/var InaccessiblePaths=-/srv
+        TemporaryFileSystem=/dev/shm:mode=1777,size=1M
+        UMask=077 LimitCORE=0 MemorySwapMax=0 KillMode=control-group TimeoutStopSec=1""".split()
 
     def wrap(self, options, host, payload):
-        return ["systemd-run", "--user", "--quiet", "--wait", "--collect", "--pipe", "-p",
-                "ProtectSystem=strict", "-p", "ProtectHome=yes", "-p", "PrivateTmp=yes", "-p",
-                "PrivateNetwork=yes", "-p", "NoNewPrivileges=yes", *payload]
+        properties = [*self.walls, f"MemoryMax={options.get('memory', '64M')}",
+                      f"TasksMax={options.get('pids', '32')}",
+                      f"RuntimeMaxSec={options['wall']}", f"CPUQuota={self.quota(options)}",
+                      f"TemporaryFileSystem=/tmp:mode=1777,size={options.get('scratch', '16M')},"
+                      "nr_inodes=4096"]
+        properties += [f"BindReadOnlyPaths={path}" for path in shown(host)]
+        return ["systemd-run", "--user", "--wait", "--collect", "--pipe",
+                *[word for each in properties for word in ("-p", each)], "--", *payload]
+
+    def judge(self, case, run, host, damage):
+        # Its own status does not tell a kill from a failure, its words do.
+        if re.search("Finished with result: (oom-kill|timeout|signal|core-dump)", run.stderr):
+            run = run._replace(status=128 + signal.SIGKILL)
+        return super().judge(case, run, host, damage)
+
+    @staticmethod
+    def quota(options):
+        return f"{round(100 * float(options.get('cpus', os.cpu_count())))}%"
 
 
 class Command(Peer):

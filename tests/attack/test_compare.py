@@ -4,6 +4,8 @@
 import pathlib
 import subprocess
 
+import pytest
+
 import suite
 
 HERE = pathlib.Path(__file__).parent
@@ -40,3 +42,9 @@ def test_a_command_that_does_not_run_the_payload_is_named():
 def test_an_unknown_promise_is_refused():
     done = called("run", "--runner", "env", "--promises", "tree,luck")
     assert done.returncode == 1 and "no promise 'luck'" in done.stdout
+
+
+@pytest.mark.skipif(not suite.IS_ROOT, reason="native: only root's run moves to a place")
+def test_what_a_users_manager_starts_has_no_place_on_this_machine():
+    done = called("run", "--runner", "systemd-run", "--only", "F7c")
+    assert done.returncode == 1 and "tests/vm/run --systemd" in done.stdout
