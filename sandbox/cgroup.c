@@ -18,8 +18,9 @@
  * goes one up. Groups are reached through directory descriptors.
  *
  * Whoever makes a leaf holds a lock on its directory (flock) as long as the box lives. A leaf
- * that is not locked is left over from somebody who was killed, and the next start removes it:
- * nothing else is ever deleted. A pid could not tell, for two pid namespaces may share a group.
+ * that is not locked is left over from somebody who was killed, and the next start ends what
+ * still lives in it and removes it: nothing else is ever touched. A pid could not tell, for two
+ * pid namespaces may share a group.
  */
 #include "cgroup.h"
 
@@ -34,6 +35,7 @@
 
 #include <linux/magic.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/strv.h"
 #include "base/table.h"
@@ -45,6 +47,9 @@
 #define LEAF        "box-" /* and the pid of the autoexp that made it */
 #define MOVE_ROUNDS 64
 #define LEAF_ROUNDS 64
+
+#define SWEEP_ROUNDS  20
+#define SWEEP_WAIT_US 10000
 
 const char *const cgroup_controller_names[_CGROUP_CONTROLLER_MAX] = {
 	[CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids", [CGROUP_CPU] = "cpu",
@@ -334,6 +339,25 @@ static int open_named(const char *path, struct sbx_err *err)
 	return TAKE_FD(fd);
 }
 
+/*
+ * The box died with its owner, but a process may hang in the kernel, or still be on its way
+ * out. What does not go is the next start's again.
+ */
+static void sweep_leaf(int parent_fd, const char *name, int fd)
+{
+	const struct cgroup left = { .fd = fd };
+	struct timespec wait = timespec_of_us(SWEEP_WAIT_US);
+
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno != EBUSY)
+		return;
+	cgroup_kill(&left);
+	for (int i = 0; i < SWEEP_ROUNDS; i++) {
+		nanosleep(&wait, NULL);
+		if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0)
+			return;
+	}
+}
+
 /* Leaves that nobody holds any more: their owner was killed before it could tidy up. */
 static void sweep(int parent_fd)
 {
@@ -354,7 +378,7 @@ static void sweep(int parent_fd)
 		leaf = openat(parent_fd, e->d_name,
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (leaf >= 0 && flock(leaf, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(parent_fd, e->d_name, AT_REMOVEDIR);
+			sweep_leaf(parent_fd, e->d_name, leaf);
 	}
 }
 

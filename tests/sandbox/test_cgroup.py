@@ -4,6 +4,8 @@
 import fcntl
 import os
 import pathlib
+import signal
+import subprocess
 
 import pytest
 
@@ -59,17 +61,31 @@ def test_a_full_group_names_the_limit_that_is_reached(exec_box, group, file):
     refused(exec_box, group, f"{file} of {group} is reached")
 
 
+def sleeper(leaf):
+    """A process that lives in a leaf, as the box of a supervisor does that died."""
+    process = subprocess.Popen(["sleep", "60"])
+    (leaf / "cgroup.procs").write_text(str(process.pid))
+    return process
+
+
 @hard_only
 def test_a_group_of_ours_left_behind_is_swept_and_one_in_use_is_not(exec_box, group):
-    left = group / "box-1"
-    left.mkdir()
-    held = group / "box-2"
-    held.mkdir()
+    left, held, other = group / "box-1", group / "box-2", group / "others"
+    for leaf in (left, held, other):
+        leaf.mkdir()
+    dead, alive, theirs = sleeper(left), sleeper(held), sleeper(other)
     fd = os.open(held, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         box = exec_box("true", options=["--cgroup", group])
         assert box.status == 0, box
-        assert not left.exists() and held.exists()
+        assert dead.wait(timeout=10) == -signal.SIGKILL and not left.exists()
+        assert alive.poll() is None and held.exists()
+        assert theirs.poll() is None and other.exists()
     finally:
         os.close(fd)
+        for process in (dead, alive, theirs):
+            process.kill()
+            process.wait()
+        for leaf in (held, other):
+            leaf.rmdir()
