@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	{ "show", NULL, "everything about one experiment" },
 	{ "diff", NULL, "what one experiment changed" },
 	{ "stop", NULL, "ask a running campaign to stop" },
+	{ "budget", NULL, "a budget that several campaigns share" },
 	{ "fsck", NULL, "check what is kept of a campaign, and mend it" },
 	{ "exec", cmd_exec, "run one command in a box" },
 	{ "policy", cmd_policy, "what runs may do: list, show, explain, check" },

@@ -75,6 +75,17 @@ int strv_copy(char *const *v, char ***ret)
 	return 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(char **v)
+{
+	if (v)
+		qsort(v, strv_len(v), sizeof(*v), compare);
+}
+
 char *str_printf(const char *fmt, ...)
 {
 	char *s = NULL;

@@ -30,6 +30,9 @@ int strv_addf(char ***v, const char *fmt, ...) attr_printf(2, 3);
  */
 int strv_copy(char *const *v, char ***ret);
 
+/* In the order of bytes; NULL is fine. */
+void strv_sort(char **v);
+
 /* A string made by printf; NULL when memory ran out. The caller frees it. */
 char *str_printf(const char *fmt, ...) attr_printf(1, 2);
 

@@ -28,6 +28,7 @@ extern const struct command command_show;
 extern const struct command command_diff;
 extern const struct command command_stop;
 extern const struct command command_fsck;
+extern const struct command command_budget;
 
 enum opt_kind { OPT_FLAG /* bool */, OPT_TEXT /* const char * */ };
 

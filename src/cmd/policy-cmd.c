@@ -154,11 +154,6 @@ int policy_print(json_t *j)
 
 /* --- list --- */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The names of the files in @dir, without ".yaml". */
 static int find_names(const char *dir, char ***ret, struct sbx_err *err)
 {
@@ -175,8 +170,7 @@ static int find_names(const char *dir, char ***ret, struct sbx_err *err)
 		if (strv_addf(ret, "%.*s", (int)(n - 5), e->d_name) < 0)
 			return sbx_err_oom(err, "policy");
 	}
-	if (*ret)
-		qsort(*ret, strv_len(*ret), sizeof(**ret), by_name);
+	strv_sort(*ret);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/self.h"
+#include "base/state.h"
 #include "base/strv.h"
 #include "policy-load.h"
 #include "policy.h"
@@ -89,17 +90,6 @@ static int name_of(const struct config *c, char name[COMMIT_HEX + 1], struct sbx
 	return blob_name(text.data, text.len, name, err);
 }
 
-static char *state_path(void)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-	if (state && *state == '/')
-		return str_printf("%s/autoexp/trusted", state);
-	if (home && *home == '/')
-		return str_printf("%s/.local/state/autoexp/trusted", home);
-	return NULL;
-}
-
 static bool is_known(const char *path, const char *name)
 {
 	cleanup_buf struct buf text = BUF_INIT;
@@ -152,7 +142,7 @@ static bool ask(const struct config *c, const char *reaches)
 int trust_check(struct repo *repo, const struct config *c, bool accepted,
 		struct sbx_err *err)
 {
-	cleanup_free char *path = state_path();
+	cleanup_free char *path = state_path("trusted");
 	cleanup_buf struct buf reaches = BUF_INIT;
 	struct sbx_err unkept = { 0 };
 	char name[COMMIT_HEX + 1];

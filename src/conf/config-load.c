@@ -123,6 +123,27 @@ static int read_caps(const struct yaml_node *n, const struct yaml_field *f attr_
 	return yaml_read_map(n, fields, ARRAY_SIZE(fields), base, err);
 }
 
+static int read_rate(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		     struct sbx_err *err)
+{
+	struct config *c = base;
+
+	if (!yaml_is_plain(n) || parse_nano(n->text, &c->rate_nano) < 0 ||
+	    c->rate_nano > UINT64_C(10000000000000))
+		return conf_refuse(n, f, err);
+	return 0;
+}
+
+static int read_group(const struct yaml_node *n, const struct yaml_field *f, void *base,
+		      struct sbx_err *err)
+{
+	struct config *c = base;
+
+	if (!yaml_is_text(n) || config_check_tag(n->text, NULL) < 0)
+		return conf_refuse(n, f, err);
+	return conf_copy_text(n->text, &c->budget_group, err);
+}
+
 static int read_limits(const struct yaml_node *n, const struct yaml_field *f attr_unused,
 		       void *base, struct sbx_err *err)
 {
@@ -205,6 +226,10 @@ static const struct yaml_field fields[] = {
 	{ "repeat", read_repeat, offsetof(struct config, repeat),
 	  "an odd number from 1 to 99", .min = 1, .max = 99 },
 	{ "caps", read_caps },
+	{ "compute_usd_per_hour", read_rate,
+	  .accepts = "US dollars from 0 to 10000 without a unit, such as 2.50" },
+	{ "budget_group", read_group,
+	  .accepts = "the name of a group that `autoexp budget NAME` made" },
 	{ "limits", read_limits },
 	{ "proposer", read_proposer },
 	{ "policy", read_policy,
@@ -225,8 +250,6 @@ static const struct yaml_field fields[] = {
 	  .accepts = "the cap max_cost_usd for what proposers cost" },
 	{ "max_cost_per_run", yaml_read_later,
 	  .accepts = "the cap max_cost_usd for what proposers cost" },
-	{ "compute_usd_per_hour", yaml_read_later,
-	  .accepts = "the cap max_wall_clock_hours" },
 	{ "show_unchecked", yaml_read_later, .accepts = "show, with its checks" },
 	{ "hooks", yaml_read_later, .accepts = "no hooks" },
 	{ "gpu_enforcement", yaml_read_later, .accepts = "no GPU support" },

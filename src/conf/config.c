@@ -70,6 +70,7 @@ void config_free(struct config *c)
 	strv_free(c->scratch_paths);
 	strv_free(c->env);
 	free(c->tag);
+	free(c->budget_group);
 	free(c);
 }
 

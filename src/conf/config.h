@@ -118,6 +118,8 @@ struct config {
 
 	uint64_t caps[_CAP_MAX];
 	bool caps_written[_CAP_MAX]; /* false: the default, worth printing at start */
+	uint64_t rate_nano; /* what an hour of run time costs, US dollars / 10^9 */
+	char *budget_group; /* whose caps bind as well, NULL = none */
 	uint64_t limits[_SBX_LIMIT_MAX];
 	bool limits_written[_SBX_LIMIT_MAX];
 	char cpuset[SBX_CPUSET_SIZE]; /* "" = not written */

@@ -29,87 +29,136 @@ const char *budget_dollars(char *out, size_t size, uint64_t nano)
 	return out;
 }
 
-static uint64_t used_us(const struct campaign *c, uint64_t active_us)
+uint64_t budget_price(uint64_t rate_nano, uint64_t us)
 {
-	return MAX(c->active_us, active_us);
+	unsigned __int128 v = (unsigned __int128)rate_nano * us;
+
+	v = (v + HOUR_US - 1) / HOUR_US;
+	return v > INT64_MAX ? INT64_MAX : (uint64_t)v;
 }
 
-uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX], const struct campaign *c,
-			uint64_t active_us)
+/* The time that an amount pays for. */
+static uint64_t time_for(uint64_t nano, uint64_t rate_nano)
 {
-	uint64_t used = used_us(c, active_us);
+	unsigned __int128 v = (unsigned __int128)nano * HOUR_US / rate_nano;
 
-	if (caps[CAP_WALL_US] == CONFIG_UNLIMITED)
-		return USEC_INFINITY;
-	return caps[CAP_WALL_US] > used ? caps[CAP_WALL_US] - used : 0;
+	return v >= USEC_INFINITY ? USEC_INFINITY : (uint64_t)v;
 }
 
-static bool check_experiments(uint64_t cap, const struct campaign *c, char *reason,
-			      size_t size)
+static uint64_t left(uint64_t cap, uint64_t used)
 {
-	if (cap == CONFIG_UNLIMITED || c->experiments < cap)
+	return cap > used ? cap - used : 0;
+}
+
+uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX],
+			const struct budget_ask *ask)
+{
+	uint64_t us = USEC_INFINITY, nano;
+
+	if (caps[CAP_WALL_US] != CONFIG_UNLIMITED)
+		us = left(caps[CAP_WALL_US], ask->used.active_us);
+	if (ask->rate_nano && caps[CAP_COST_NANO] != CONFIG_UNLIMITED) {
+		nano = left(left(caps[CAP_COST_NANO], ask->used.nano), ask->call_nano);
+		us = MIN(us, time_for(nano, ask->rate_nano));
+	}
+	return us;
+}
+
+static bool fits_experiments(const uint64_t *caps, const struct budget_ask *ask)
+{
+	return caps[CAP_EXPERIMENTS] == CONFIG_UNLIMITED ||
+	       ask->used.experiments < caps[CAP_EXPERIMENTS];
+}
+
+static uint64_t next_cost(const struct budget_ask *ask)
+{
+	uint64_t run = budget_price(ask->rate_nano, ask->run_us);
+
+	return ask->call_nano > UINT64_MAX - run ? UINT64_MAX : ask->call_nano + run;
+}
+
+static bool fits_cost(const uint64_t *caps, const struct budget_ask *ask)
+{
+	uint64_t cap = caps[CAP_COST_NANO];
+
+	if (cap == CONFIG_UNLIMITED)
 		return true;
-	snprintf(reason, size,
-		 "max_experiments %" PRIu64
-		 " reached (%u used); raise caps.max_experiments or "
-		 "give --max-experiments",
-		 cap, c->experiments);
-	return false;
+	/* An hour that costs something cannot begin where nothing is left. */
+	if (ask->used.nano > cap || (ask->rate_nano && ask->used.nano == cap))
+		return false;
+	return next_cost(ask) <= cap - ask->used.nano;
 }
 
-static bool check_cost(uint64_t cap, const struct campaign *c, uint64_t call,
-		       char *reason, size_t size)
+static bool fits_hours(const uint64_t *caps, const struct budget_ask *ask)
+{
+	uint64_t us = left(caps[CAP_WALL_US], ask->used.active_us);
+
+	return caps[CAP_WALL_US] == CONFIG_UNLIMITED || (us > 0 && ask->run_us <= us);
+}
+
+static void tell_cost(const uint64_t *caps, const struct budget_ask *ask, char *out,
+		      size_t size)
 {
 	char limit[40], used[40], next[40];
-	bool fits = c->cost_nano <= cap && call <= cap - c->cost_nano;
 
-	if (cap == CONFIG_UNLIMITED || fits)
-		return true;
-	budget_dollars(limit, sizeof(limit), cap);
-	budget_dollars(used, sizeof(used), c->cost_nano);
-	budget_dollars(next, sizeof(next), call);
-	snprintf(reason, size,
-		 "max_cost_usd %s: %s USD used and the next call may cost %s USD; raise "
-		 "caps.max_cost_usd or give --max-cost",
+	budget_dollars(limit, sizeof(limit), caps[CAP_COST_NANO]);
+	budget_dollars(used, sizeof(used), ask->used.nano);
+	budget_dollars(next, sizeof(next), next_cost(ask));
+	snprintf(out, size, "%s: %s USD used and the next experiment may cost %s USD",
 		 limit, used, next);
-	return false;
 }
 
-static bool check_hours(const uint64_t *caps, const struct campaign *c,
-			const struct budget_need *need, char *reason, size_t size)
+static void tell_hours(const uint64_t *caps, const struct budget_ask *ask, char *out,
+		       size_t size)
 {
-	uint64_t left = budget_left_us(caps, c, need->active_us);
 	char limit[48], used[32], run[32];
 
-	if (left > 0 && need->run_us <= left)
-		return true;
 	config_format_cap(CAP_WALL_US, caps[CAP_WALL_US], limit, sizeof(limit));
-	format_duration(used, sizeof(used), used_us(c, need->active_us));
-	format_duration(run, sizeof(run), need->run_us);
-	if (left == 0)
-		snprintf(reason, size,
-			 "max_wall_clock_hours %s reached (%s used); raise "
-			 "caps.max_wall_clock_hours or give --max-hours",
-			 limit, used);
+	format_duration(used, sizeof(used), ask->used.active_us);
+	format_duration(run, sizeof(run), ask->run_us);
+	if (left(caps[CAP_WALL_US], ask->used.active_us) == 0)
+		snprintf(out, size, "%s reached (%s used)", limit, used);
 	else
-		snprintf(reason, size,
-			 "max_wall_clock_hours %s: %s used and a run takes about %s; "
-			 "raise caps.max_wall_clock_hours or give --max-hours",
-			 limit, used, run);
-	return false;
+		snprintf(out, size, "%s: %s used and a run takes about %s", limit, used,
+			 run);
 }
 
 enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
-				 const struct campaign *c, const struct budget_need *need,
+				 const struct budget_ask *ask, const char *group,
 				 char *reason, size_t size)
 {
-	if (!check_experiments(caps[CAP_EXPERIMENTS], c, reason, size))
-		return BUDGET_EXPERIMENTS;
-	if (!check_cost(caps[CAP_COST_NANO], c, need->call_nano, reason, size))
-		return BUDGET_COST;
-	if (!check_hours(caps, c, need, reason, size))
-		return BUDGET_HOURS;
-	return BUDGET_GO;
+	static const struct {
+		enum budget_verdict verdict;
+		const char *option;
+	} of[_CAP_MAX] = {
+		[CAP_EXPERIMENTS] = { BUDGET_EXPERIMENTS, "--max-experiments" },
+		[CAP_COST_NANO] = { BUDGET_COST, "--max-cost" },
+		[CAP_WALL_US] = { BUDGET_HOURS, "--max-hours" },
+	};
+	char what[200];
+	enum cap cap;
+
+	if (!fits_experiments(caps, ask)) {
+		cap = CAP_EXPERIMENTS;
+		snprintf(what, sizeof(what), "%" PRIu64 " reached (%u used)", caps[cap],
+			 ask->used.experiments);
+	} else if (!fits_cost(caps, ask)) {
+		cap = CAP_COST_NANO;
+		tell_cost(caps, ask, what, sizeof(what));
+	} else if (!fits_hours(caps, ask)) {
+		cap = CAP_WALL_US;
+		tell_hours(caps, ask, what, sizeof(what));
+	} else {
+		return BUDGET_GO;
+	}
+	if (group)
+		snprintf(reason, size,
+			 "budget group %s: %s %s; to extend it: autoexp budget %s %s",
+			 group, cap_names[cap], what, group, of[cap].option);
+	else
+		snprintf(reason, size, "%s %s; raise caps.%s or give %s", cap_names[cap],
+			 what, cap_names[cap], of[cap].option);
+	return of[cap].verdict;
 }
 
 int budget_log_header(struct buf *out)

@@ -29,30 +29,35 @@ enum budget_verdict {
 	_BUDGET_MAX
 };
 
-/* What is about to be used. */
-struct budget_need {
-	uint64_t active_us; /* active time right now; 0 = what the journal has */
-	uint64_t run_us;    /* how long the next run may be expected to take */
+/* What is used, and what is about to be. */
+struct budget_ask {
+	struct used used;   /* of everything under these caps, right now */
 	uint64_t call_nano; /* the worst case of the next call; 0 of the built-in one */
+	uint64_t run_us;    /* how long the next run may be expected to take */
+	uint64_t rate_nano; /* US dollars / 10^9 that an hour costs */
 };
 
 /**
  * budget_check() - may the next proposal be asked for, or the next run start?
- * @caps:    config.caps: CONFIG_UNLIMITED where there is none
- * @need:    for a run that is pending the expectation is the same as for a new one
+ * @caps:    CONFIG_UNLIMITED where there is none
+ * @ask:     of a run that is pending the expectation is the same as of a new one
+ * @group:   whose caps these are, or NULL: the campaign's own
  * @reason:  of at least 300 bytes; where a cap forbids: which, what is used and how to
- * extend
+ *           extend
  *
  * Hours forbid where less is left than the run is expected to take (and where none is
  * left).
  */
 enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
-				 const struct campaign *c, const struct budget_need *need,
+				 const struct budget_ask *ask, const char *group,
 				 char *reason, size_t size);
 
-/* Active time left under the hours cap: a run's wall limit never exceeds it. */
-uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX], const struct campaign *c,
-			uint64_t active_us);
+/* How long a run may take until the hours are used up, or, at its rate, the money. */
+uint64_t budget_left_us(const uint64_t caps[static _CAP_MAX],
+			const struct budget_ask *ask);
+
+/* What a time costs at a rate by the hour, rounded up. */
+uint64_t budget_price(uint64_t rate_nano, uint64_t us);
 
 /* Nano-dollars as exact decimal dollars, at least two decimals: "0.00", "0.0031". */
 const char *budget_dollars(char *out, size_t size, uint64_t nano);

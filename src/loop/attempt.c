@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/strv.h"
+#include "loop/purse.h"
 #include "repo/blob.h"
 #include "repo/commit.h"
 
@@ -243,5 +244,6 @@ int attempt_take_up(struct attempt *a, struct sbx_err *err)
 	ev->interrupted.attempt = p->attempts;
 	ev->interrupted.reason = "the supervisor ended while it ran";
 	ev->interrupted.active_us = session_active_us(a->s);
+	ev->interrupted.compute_nano = purse_book(a->s);
 	return attempt_flush(a, err);
 }

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "judge/judge.h"
 #include "loop/attempt.h"
+#include "loop/purse.h"
 #include "loop/rundir.h"
 #include "repo/branch.h"
 #include "repo/commit.h"
@@ -132,6 +133,7 @@ void attempt_add_outcome(struct attempt *a)
 	ev->outcome.outcome = a->outcome;
 	ev->outcome.n_metrics = a->metrics ? a->c->n_metrics : 0;
 	ev->outcome.active_us = session_active_us(a->s);
+	ev->outcome.compute_nano = purse_book(a->s);
 }
 
 int attempt_verify(struct attempt *a, struct sbx_err *err)

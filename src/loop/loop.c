@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/loop.h"
 
-/* Caps and wishes, before the next proposal is asked for. Return: whether it may be */
-static bool may_propose(struct session *s, struct loop_result *ret)
-{
-	const struct campaign *c = &s->ledger.campaign;
-	struct budget_need need = {
-		.active_us = session_active_us(s),
-		.run_us = c->incumbent.wall_us,
-	};
-	char reason[300];
+#include "loop/purse.h"
 
-	if (stop_check(&s->stop) != STOP_NO) {
-		loop_ends(ret, LOOP_STOPPED, "stopped as asked");
-		return false;
-	}
-	if (budget_check(s->config->caps, c, &need, reason, sizeof(reason)) !=
-	    BUDGET_GO) {
-		loop_ends(ret, LOOP_CAP, "%s", reason);
-		return false;
-	}
-	return true;
+/* Caps and wishes, before the next proposal is asked for. Return: 1 if it may be; 0 */
+static int may_propose(struct session *s, struct loop_result *ret, struct sbx_err *err)
+{
+	char reason[300];
+	int r;
+
+	if (stop_check(&s->stop) != STOP_NO)
+		return loop_ends(ret, LOOP_STOPPED, "stopped as asked");
+	r = purse_ask(s, 0, reason, sizeof(reason), err);
+	return r != 0 ? r : loop_ends(ret, LOOP_CAP, "%s", reason);
 }
 
 static int propose(struct session *s, struct loop_result *ret, struct sbx_err *err)
@@ -66,9 +58,9 @@ static int one_more(struct session *s, unsigned *idle, struct loop_result *ret,
 	const struct campaign *c = &s->ledger.campaign;
 	int r;
 
-	if (!may_propose(s, ret))
-		return 0;
-	r = propose(s, ret, err);
+	r = may_propose(s, ret, err);
+	if (r > 0)
+		r = propose(s, ret, err);
 	if (r < 0 || ret->end != LOOP_ON)
 		return r;
 	r = step_finish(s, ret, err);
@@ -83,16 +75,18 @@ static int one_more(struct session *s, unsigned *idle, struct loop_result *ret,
 	return 0;
 }
 
-/* An orderly end: the hours used, and why. */
+/* An orderly end: the hours used, what they cost, and why. */
 static int record_end(struct session *s, const struct loop_result *result,
 		      struct sbx_err *err)
 {
-	struct journal_event ev[2] = { { .kind = JOURNAL_HOURS },
-				       { .kind = JOURNAL_STOP } };
+	struct journal_event ev[3];
+	size_t n = purse_events(s, ev);
+	int r;
 
-	ev[0].hours.active_us = session_active_us(s);
-	ev[1].stop.reason = result->reason;
-	return ledger_append(&s->ledger, ev, 2, err);
+	ev[n] = (struct journal_event){ .kind = JOURNAL_STOP };
+	ev[n++].stop.reason = result->reason;
+	r = ledger_append(&s->ledger, ev, n, err);
+	return r < 0 ? r : purse_settle(s, err);
 }
 
 int loop_run(struct session *s, struct loop_result *ret, struct sbx_err *err)
@@ -120,8 +114,9 @@ static int try_it(struct session *s, struct candidate *c, struct loop_result *re
 	int r;
 
 	/* The wish to stop after an experiment means the pending one, too. */
-	if (!may_propose(s, ret))
-		return 0;
+	r = may_propose(s, ret, err);
+	if (r <= 0)
+		return r;
 	c->number = s->ledger.campaign.next_number;
 	r = step_propose(s, c, "try", err);
 	return r < 0 ? r : step_finish(s, ret, err);

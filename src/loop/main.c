@@ -10,8 +10,8 @@
 #include "cmd/command.h"
 
 static const struct command *const commands[] = {
-	&command_run,  &command_try,  &command_status, &command_results,
-	&command_show, &command_diff, &command_stop,   &command_fsck,
+	&command_run,  &command_try,  &command_status, &command_results, &command_show,
+	&command_diff, &command_stop, &command_fsck,   &command_budget,
 };
 
 static void print_commands(FILE *out)

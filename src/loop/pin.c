@@ -12,6 +12,7 @@
 
 static const char *const names[] = { "config.yaml", "config.json" };
 static const char *const caps_file = "caps.json";
+static const char *const rate_key = "rate_nano", *const group_key = "budget_group";
 
 static bool is_json(const char *path)
 {
@@ -99,6 +100,9 @@ int pin_write_caps(int dir_fd, const struct config *c, struct sbx_err *err)
 				    c->caps[i] == CONFIG_UNLIMITED
 					    ? json_string("unlimited")
 					    : json_integer((json_int_t)c->caps[i]));
+	json_object_set_new(j, rate_key, json_integer((json_int_t)c->rate_nano));
+	json_object_set_new(j, group_key,
+			    c->budget_group ? json_string(c->budget_group) : json_null());
 	text = json_text(j);
 	if (!text)
 		return sbx_err_oom(err, "loop");
@@ -110,6 +114,7 @@ int pin_read_caps(int dir_fd, struct config *c, struct sbx_err *err)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	cleanup_json json_t *j = NULL;
+	const char *group;
 	uint64_t value;
 	int r;
 
@@ -128,5 +133,11 @@ int pin_read_caps(int dir_fd, struct config *c, struct sbx_err *err)
 			return r;
 		c->caps[i] = value;
 	}
+	if ((r = json_get_u64_or(j, rate_key, 0, &c->rate_nano, err)) < 0 ||
+	    (r = json_get_str_or(j, group_key, NULL, &group, err)) < 0)
+		return r;
+	free(TAKE_PTR(c->budget_group));
+	if (group && !(c->budget_group = strdup(group)))
+		return sbx_err_oom(err, "loop");
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "base/strv.h"
+#include "ledger/group.h"
 #include "loop/check.h"
 #include "loop/pin.h"
 #include "loop/session.h"
@@ -135,6 +136,19 @@ static int set_caps(struct session *s, struct sbx_err *err)
 	return 0;
 }
 
+/* Better to know before there is a campaign than after. */
+static int check_group(const struct session *s, struct sbx_err *err)
+{
+	struct group_book b = { 0 };
+	int r;
+
+	if (!s->config->budget_group)
+		return 0;
+	r = group_read(s->config->budget_group, &b, err);
+	group_book_done(&b);
+	return r;
+}
+
 static int set_target(struct session *s, struct sbx_err *err)
 {
 	s->bench = (struct bench){
@@ -163,7 +177,7 @@ int session_prepare(struct session *s, const struct session_options *options,
 	s->observer = observer;
 	if ((r = load_config(s, err)) < 0 || (r = set_paths(s, err)) < 0 ||
 	    (r = look_at_campaign(s, c, err)) < 0 || (r = set_caps(s, err)) < 0 ||
-	    (r = set_target(s, err)) < 0 ||
+	    (r = check_group(s, err)) < 0 || (r = set_target(s, err)) < 0 ||
 	    (r = repo_head(s->repo, s->head, NULL, err)) < 0)
 		return r;
 	if (s->exists && !streq(s->target, c->target))

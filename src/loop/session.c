@@ -22,8 +22,10 @@
 
 #include "base/clock.h"
 #include "base/strv.h"
+#include "ledger/group.h"
 #include "ledger/lock.h"
 #include "loop/pin.h"
+#include "loop/purse.h"
 #include "repo/blob.h"
 #include "repo/branch.h"
 #include "repo/commit.h"
@@ -46,6 +48,7 @@ void session_note(const struct session *s, const char *fmt, ...)
 void session_close(struct session *s)
 {
 	ledger_close(&s->ledger);
+	group_leave(TAKE_PTR(s->group));
 	stop_close(&s->stop);
 	proposer_free(TAKE_PTR(s->proposer));
 	guard_free(TAKE_PTR(s->guard));
@@ -385,6 +388,6 @@ int session_open(struct session *s, struct sbx_err *err)
 	if (s->ledger.notice[0])
 		session_note(s, "%s", s->ledger.notice);
 	s->opened_us = s->saved_us = now_us();
-	s->active_us = s->ledger.campaign.active_us;
-	return 0;
+	s->active_us = s->booked_us = s->ledger.campaign.active_us;
+	return purse_open(s, err);
 }

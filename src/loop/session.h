@@ -50,6 +50,10 @@ struct session {
 	unsigned last_number; /* of the last row written here, and what it says */
 	struct decision last_decision;
 
+	struct group *group; /* NULL = in none */
+	uint64_t run_us;     /* how long the next run may take, as of purse_ask() */
+	uint64_t booked_us;  /* active time whose price is in the journal */
+
 	uint64_t opened_us; /* active time is counted from here ... */
 	uint64_t active_us; /* ... and from what the journal had then */
 	uint64_t saved_us;  /* when it was last written */

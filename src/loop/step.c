@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "loop/attempt.h"
+#include "loop/purse.h"
 #include "loop/rundir.h"
 
 #define SETUP_TRIES   3
@@ -40,7 +41,7 @@ static void on_progress(void *user, uint64_t wall_us, uint64_t memory_bytes)
 {
 	struct attempt *a = user;
 	struct session *s = a->s;
-	struct journal_event ev = { .kind = JOURNAL_HOURS };
+	struct journal_event ev[2];
 
 	/*
 	 * A kill must not give hours back. When this cannot be written, neither can what
@@ -48,8 +49,7 @@ static void on_progress(void *user, uint64_t wall_us, uint64_t memory_bytes)
 	 */
 	if (now_us() - s->saved_us >= SAVE_EVERY_US) {
 		s->saved_us = now_us();
-		ev.hours.active_us = session_active_us(s);
-		ledger_append(&s->ledger, &ev, 1, NULL);
+		ledger_append(&s->ledger, ev, purse_events(s, ev), NULL);
 	}
 	if (s->observer->progress)
 		s->observer->progress(s->observer->user, s, wall_us, memory_bytes);
@@ -70,7 +70,6 @@ static int measure(struct attempt *a, struct sbx_err *err)
 	struct journal_event *ev = attempt_event(a, JOURNAL_RUN);
 	cleanup_close int dir = -EBADF;
 	const char *enforcement;
-	uint64_t left;
 	int r;
 
 	ev->run.attempt = a->c->pending.attempts + 1;
@@ -84,9 +83,8 @@ static int measure(struct attempt *a, struct sbx_err *err)
 		return r;
 	if (s->observer->run)
 		s->observer->run(s->observer->user, s);
-	left = budget_left_us(s->config->caps, a->c, session_active_us(s));
 	measurement_done(&a->m);
-	r = bench_measure(&s->bench, dir, left, &s->stop, &events, &a->m, err);
+	r = bench_measure(&s->bench, dir, s->run_us, &s->stop, &events, &a->m, err);
 	if (r < 0)
 		return r;
 	a->has_measurement = a->has_outcome = true;
@@ -96,6 +94,23 @@ static int measure(struct attempt *a, struct sbx_err *err)
 	    json_get_str_or(a->m.box, "enforcement", "", &enforcement, NULL) == 0)
 		snprintf(s->enforcement, sizeof(s->enforcement), "%s", enforcement);
 	return 0;
+}
+
+/* A cap ended the run: which one, is for who knows them. */
+static int capped(struct attempt *a, struct loop_result *ret, struct sbx_err *err)
+{
+	char reason[300];
+	int r;
+
+	r = purse_ask(a->s, 0, reason, sizeof(reason), err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		snprintf(reason, sizeof(reason), "there is more left now, go on");
+	return loop_ends(ret, LOOP_CAP,
+			 "a cap ended experiment %04u, which is run again when there is"
+			 " more left: %s",
+			 a->c->pending.number, reason);
 }
 
 /* The run did not say anything about the candidate. Return: 0 to try again, else the end
@@ -108,17 +123,16 @@ static int interrupted(struct attempt *a, struct loop_result *ret, struct sbx_er
 	ev->interrupted.attempt = a->c->pending.attempts;
 	ev->interrupted.reason = a->outcome.reason;
 	ev->interrupted.active_us = session_active_us(a->s);
+	ev->interrupted.compute_nano = purse_book(a->s);
 	r = attempt_flush(a, err);
+	if (r == 0)
+		r = purse_settle(a->s, err);
 	if (r < 0)
 		return r;
 	a->has_outcome = a->has_measurement = false;
 	a->metrics = NULL;
 	if (a->m.capped)
-		return loop_ends(ret, LOOP_CAP,
-				 "the cap on hours is reached: experiment %04u was"
-				 " interrupted and is run again when there is more time;"
-				 " --max-hours extends it",
-				 a->c->pending.number);
+		return capped(a, ret, err);
 	if (a->s->stop.wish != STOP_NO)
 		return loop_ends(ret, LOOP_STOPPED,
 				 "stopped; experiment %04u was interrupted and"
@@ -151,27 +165,18 @@ static int setup_failed(struct attempt *a, unsigned tries, const struct sbx_err 
 	return 0;
 }
 
-/* May a run start now? Return: 1; 0 with the end */
-static int may_run(struct attempt *a, struct loop_result *ret)
+/* May a run start now? Return: 1; 0 with the end; negative errno */
+static int may_run(struct attempt *a, struct loop_result *ret, struct sbx_err *err)
 {
-	struct session *s = a->s;
-	struct budget_need need = {
-		.active_us = session_active_us(s),
-		.run_us = a->c->incumbent.known ? a->c->incumbent.wall_us : 0,
-	};
 	char reason[300];
+	int r;
 
-	if (stop_check(&s->stop) == STOP_NOW) {
-		loop_ends(ret, LOOP_STOPPED, "stopped; experiment %04u is run next time",
-			  a->c->pending.number);
-		return 0;
-	}
-	if (budget_check(s->config->caps, a->c, &need, reason, sizeof(reason)) !=
-	    BUDGET_GO) {
-		loop_ends(ret, LOOP_CAP, "%s", reason);
-		return 0;
-	}
-	return 1;
+	if (stop_check(&a->s->stop) == STOP_NOW)
+		return loop_ends(ret, LOOP_STOPPED,
+				 "stopped; experiment %04u is run next time",
+				 a->c->pending.number);
+	r = purse_ask(a->s, 0, reason, sizeof(reason), err);
+	return r != 0 ? r : loop_ends(ret, LOOP_CAP, "%s", reason);
 }
 
 static int run_to_outcome(struct attempt *a, struct loop_result *ret, struct sbx_err *err)
@@ -183,8 +188,9 @@ static int run_to_outcome(struct attempt *a, struct loop_result *ret, struct sbx
 
 		if (attempt_needs_no_run(a))
 			return attempt_decide(a, err);
-		if (!may_run(a, ret))
-			return attempt_flush(a, err);
+		r = may_run(a, ret, err);
+		if (r <= 0)
+			return r < 0 ? r : attempt_flush(a, err);
 		r = measure(a, &why);
 		if (r < 0) {
 			*err = why;

@@ -8,11 +8,6 @@
 #include "ledger/journal.h"
 #include "repo/branch.h"
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static bool has_journal(int dir_fd, const char *tag)
 {
 	cleanup_free char *path = str_printf("%s/" JOURNAL_FILE, tag);
@@ -40,8 +35,7 @@ int tag_list(const char *common_dir, char ***ret, struct sbx_err *err)
 	}
 	if (d && errno)
 		return sbx_err_errno(err, -errno, "loop", "cannot list %s", path);
-	if (tags)
-		qsort(tags, strv_len(tags), sizeof(*tags), compare);
+	strv_sort(tags);
 	*ret = TAKE_PTR(tags);
 	return 0;
 }

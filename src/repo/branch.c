@@ -50,11 +50,6 @@ int tag_check(const char *tag, struct sbx_err *err)
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int branch_list(struct repo *repo, char ***ret, struct sbx_err *err)
 {
 	cleanup_git(branch_iterator) git_branch_iterator *it = NULL;
@@ -75,8 +70,7 @@ int branch_list(struct repo *repo, char ***ret, struct sbx_err *err)
 	}
 	if (r != GIT_ITEROVER)
 		return git_fail(err, r, "cannot list the branches of %s", repo->workdir);
-	if (tags)
-		qsort(tags, strv_len(tags), sizeof(*tags), compare);
+	strv_sort(tags);
 	*ret = TAKE_PTR(tags);
 	return 0;
 }

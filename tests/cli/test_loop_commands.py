@@ -13,6 +13,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("AUTOEXP_BUILD", HERE.parents[1] / "build")).resolve()
 COMMANDS = ["run", "try", "status", "results", "show", "diff", "stop", "fsck"]
+NOT_OF_ONE_CAMPAIGN = ["budget"]
 
 
 def autoexp(*args, cwd, status):
@@ -24,7 +25,7 @@ def autoexp(*args, cwd, status):
     return done
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS + NOT_OF_ONE_CAMPAIGN)
 def test_help(name, tmp_path):
     said = autoexp(name, "--help", cwd=tmp_path, status=0)
     assert said.stderr == ""
@@ -34,7 +35,8 @@ def test_help(name, tmp_path):
         file.write_text(said.stdout)
     assert said.stdout == file.read_text()
     assert said.stdout.startswith(f"usage: autoexp {name}")
-    for part in ("--tag TAG", "--help", "Exit status:", "Example:"):
+    assert ("--tag TAG" in said.stdout) == (name in COMMANDS)
+    for part in ("--help", "Exit status:", "Example:"):
         assert part in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 90
     # Help needs no configuration and no repository, and leaves nothing.

@@ -36,42 +36,46 @@ static void each_cap_forbids_at_its_own_edge(void **state)
 	const uint64_t none = CONFIG_UNLIMITED;
 	const struct {
 		uint64_t caps[_CAP_MAX];
-		unsigned experiments;
-		uint64_t cost, active;
-		struct budget_need need;
+		struct budget_ask ask;
 		enum budget_verdict verdict;
 	} table[] = {
-		{ { 50, 10 * USD, 8 * HOUR }, 0, 0, 0, { 0 }, BUDGET_GO },
-		{ { 50, none, none }, 49, 0, 0, { 0 }, BUDGET_GO },
-		{ { 50, none, none }, 50, 0, 0, { 0 }, BUDGET_EXPERIMENTS },
-		{ { 50, none, none }, 51, 0, 0, { 0 }, BUDGET_EXPERIMENTS },
-		{ { 0, none, none }, 0, 0, 0, { 0 }, BUDGET_EXPERIMENTS },
-		{ { none, none, none }, 4000000000U, UINT64_MAX, UINT64_MAX - 1, { 0 }, BUDGET_GO },
+		{ { 50, 10 * USD, 8 * HOUR }, { { 0, 0, 0 } }, BUDGET_GO },
+		{ { 50, none, none }, { { 49, 0, 0 } }, BUDGET_GO },
+		{ { 50, none, none }, { { 50, 0, 0 } }, BUDGET_EXPERIMENTS },
+		{ { 50, none, none }, { { 51, 0, 0 } }, BUDGET_EXPERIMENTS },
+		{ { 0, none, none }, { { 0, 0, 0 } }, BUDGET_EXPERIMENTS },
+		{ { none, none, none }, { { 4000000000U, UINT64_MAX, UINT64_MAX - 1 } }, BUDGET_GO },
 		/* The last nano-dollar may be spent, not one more. */
-		{ { none, USD, none }, 0, USD - 1, 0, { .call_nano = 1 }, BUDGET_GO },
-		{ { none, USD, none }, 0, USD - 1, 0, { .call_nano = 2 }, BUDGET_COST },
-		{ { none, USD, none }, 0, USD, 0, { .call_nano = 0 }, BUDGET_GO },
-		{ { none, USD, none }, 0, USD + 1, 0, { .call_nano = 0 }, BUDGET_COST },
-		{ { none, USD, none }, 0, 5, 0, { .call_nano = UINT64_MAX }, BUDGET_COST },
-		{ { none, 0, none }, 0, 0, 0, { .call_nano = 0 }, BUDGET_GO },
+		{ { none, USD, none }, { { 0, USD - 1, 0 }, .call_nano = 1 }, BUDGET_GO },
+		{ { none, USD, none }, { { 0, USD - 1, 0 }, .call_nano = 2 }, BUDGET_COST },
+		{ { none, USD, none }, { { 0, USD, 0 } }, BUDGET_GO },
+		{ { none, USD, none }, { { 0, USD + 1, 0 } }, BUDGET_COST },
+		{ { none, USD, none }, { { 0, 5, 0 }, .call_nano = UINT64_MAX }, BUDGET_COST },
+		{ { none, 0, none }, { { 0, 0, 0 } }, BUDGET_GO },
+		/* Machine time costs as well: the run that is expected, and that there is one. */
+		{ { none, USD, none }, { { 0, 0, 0 }, .run_us = HOUR, .rate_nano = USD }, BUDGET_GO },
+		{ { none, USD, none }, { { 0, 0, 0 }, .run_us = HOUR + 1, .rate_nano = USD },
+		  BUDGET_COST },
+		{ { none, USD, none },
+		  { { 0, 0, 0 }, .call_nano = USD / 2 + 1, .run_us = HOUR / 2, .rate_nano = USD },
+		  BUDGET_COST },
+		{ { none, USD, none }, { { 0, USD, 0 }, .rate_nano = 1 }, BUDGET_COST },
+		{ { none, USD, none },
+		  { { 0, 0, 0 }, .call_nano = UINT64_MAX, .run_us = HOUR, .rate_nano = USD },
+		  BUDGET_COST },
 		/* A run must fit into what is left. */
-		{ { none, none, HOUR }, 0, 0, 50 * MINUTE, { .run_us = 10 * MINUTE }, BUDGET_GO },
-		{ { none, none, HOUR }, 0, 0, 50 * MINUTE, { .run_us = 10 * MINUTE + 1 },
+		{ { none, none, HOUR }, { { 0, 0, 50 * MINUTE }, .run_us = 10 * MINUTE }, BUDGET_GO },
+		{ { none, none, HOUR }, { { 0, 0, 50 * MINUTE }, .run_us = 10 * MINUTE + 1 },
 		  BUDGET_HOURS },
-		{ { none, none, HOUR }, 0, 0, HOUR, { 0 }, BUDGET_HOURS },
-		{ { none, none, HOUR }, 0, 0, 0, { .active_us = HOUR }, BUDGET_HOURS },
-		/* The clock of this session never takes back what the journal has. */
-		{ { none, none, HOUR }, 0, 0, HOUR, { .active_us = 1 }, BUDGET_HOURS },
+		{ { none, none, HOUR }, { { 0, 0, HOUR } }, BUDGET_HOURS },
+		{ { none, none, HOUR }, { { 0, 0, 2 * HOUR } }, BUDGET_HOURS },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		struct campaign c = { .experiments = table[i].experiments,
-				      .cost_nano = table[i].cost,
-				      .active_us = table[i].active };
 		char reason[300] = "";
 
-		assert_int_equal(budget_check(table[i].caps, &c, &table[i].need, reason,
+		assert_int_equal(budget_check(table[i].caps, &table[i].ask, NULL, reason,
 					      sizeof(reason)),
 				 table[i].verdict);
 		assert_true((*reason != '\0') == (table[i].verdict != BUDGET_GO));
@@ -81,36 +85,62 @@ static void each_cap_forbids_at_its_own_edge(void **state)
 static void a_reason_names_the_cap_and_how_to_extend_it(void **state)
 {
 	const uint64_t caps[_CAP_MAX] = { 50, USD, HOUR };
-	struct budget_need need = { .run_us = 12 * MINUTE, .call_nano = 30000000 };
-	struct campaign c = { .experiments = 50 };
+	struct budget_ask ask = { .run_us = 12 * MINUTE, .call_nano = 30000000 };
 	char reason[300];
 
 	(void)state;
-	budget_check(caps, &c, &need, reason, sizeof(reason));
+	ask.used = (struct used){ .experiments = 50 };
+	budget_check(caps, &ask, NULL, reason, sizeof(reason));
 	assert_string_equal(reason, "max_experiments 50 reached (50 used); raise "
 				    "caps.max_experiments or give --max-experiments");
-	c = (struct campaign){ .cost_nano = 980000000 };
-	budget_check(caps, &c, &need, reason, sizeof(reason));
-	assert_string_equal(reason, "max_cost_usd 1.00: 0.98 USD used and the next call may cost "
-				    "0.03 USD; raise caps.max_cost_usd or give --max-cost");
-	c = (struct campaign){ .active_us = 50 * MINUTE };
-	budget_check(caps, &c, &need, reason, sizeof(reason));
+	ask.used = (struct used){ .nano = 980000000 };
+	budget_check(caps, &ask, NULL, reason, sizeof(reason));
+	assert_string_equal(reason,
+			    "max_cost_usd 1.00: 0.98 USD used and the next experiment may cost "
+			    "0.03 USD; raise caps.max_cost_usd or give --max-cost");
+	budget_check(caps, &ask, "night", reason, sizeof(reason));
+	assert_string_equal(reason,
+			    "budget group night: max_cost_usd 1.00: 0.98 USD used and the next "
+			    "experiment may cost 0.03 USD; to extend it: autoexp budget night "
+			    "--max-cost");
+	ask.used = (struct used){ .active_us = 50 * MINUTE };
+	budget_check(caps, &ask, NULL, reason, sizeof(reason));
 	assert_non_null(strstr(reason, "max_wall_clock_hours 1h: 50m used and a run takes about "
 				       "12m;"));
 	assert_non_null(strstr(reason, "--max-hours"));
 }
 
-static void hours_left_never_wrap(void **state)
+static void what_is_left_never_wraps(void **state)
 {
-	uint64_t caps[_CAP_MAX] = { 1, 1, HOUR };
-	struct campaign c = { .active_us = 40 * MINUTE };
+	uint64_t caps[_CAP_MAX] = { 1, USD, HOUR };
+	struct budget_ask ask = { .used.active_us = 40 * MINUTE };
 
 	(void)state;
-	assert_int_equal(budget_left_us(caps, &c, 0), 20 * MINUTE);
-	assert_int_equal(budget_left_us(caps, &c, 50 * MINUTE), 10 * MINUTE);
-	assert_int_equal(budget_left_us(caps, &c, 2 * HOUR), 0);
+	assert_int_equal(budget_left_us(caps, &ask), 20 * MINUTE);
+	ask.used.active_us = 2 * HOUR;
+	assert_int_equal(budget_left_us(caps, &ask), 0);
 	caps[CAP_WALL_US] = CONFIG_UNLIMITED;
-	assert_true(budget_left_us(caps, &c, 2 * HOUR) == USEC_INFINITY);
+	assert_true(budget_left_us(caps, &ask) == USEC_INFINITY);
+	/* Money is time where time is money. */
+	ask.rate_nano = 2 * USD;
+	assert_int_equal(budget_left_us(caps, &ask), HOUR / 2);
+	ask.call_nano = USD / 2;
+	assert_int_equal(budget_left_us(caps, &ask), HOUR / 4);
+	ask.used.nano = USD - 1;
+	assert_int_equal(budget_left_us(caps, &ask), 0);
+	caps[CAP_COST_NANO] = CONFIG_UNLIMITED - 1;
+	ask.rate_nano = 1;
+	assert_true(budget_left_us(caps, &ask) == USEC_INFINITY);
+}
+
+static void a_price_is_rounded_up(void **state)
+{
+	(void)state;
+	assert_int_equal(budget_price(USD, HOUR), USD);
+	assert_int_equal(budget_price(1, 1), 1);
+	assert_int_equal(budget_price(0, HOUR), 0);
+	assert_int_equal(budget_price(USD, 0), 0);
+	assert_true(budget_price(UINT64_MAX, UINT64_MAX) == INT64_MAX);
 }
 
 static void apply(struct campaign *c, struct journal_event ev)
@@ -240,7 +270,8 @@ int main(void)
 		cmocka_unit_test(dollars_are_exact),
 		cmocka_unit_test(each_cap_forbids_at_its_own_edge),
 		cmocka_unit_test(a_reason_names_the_cap_and_how_to_extend_it),
-		cmocka_unit_test(hours_left_never_wrap),
+		cmocka_unit_test(what_is_left_never_wraps),
+		cmocka_unit_test(a_price_is_rounded_up),
 		cmocka_unit_test(a_reservation_counts_until_it_is_replaced),
 		cmocka_unit_test(calls_lost_in_flight_stay_charged),
 		cmocka_unit_test(nothing_is_paid_or_given_back_twice),
