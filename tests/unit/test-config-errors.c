@@ -48,7 +48,8 @@ static const struct wrong wrong_keys[] = {
 	{ "metric: 3", "4:1: unknown key 'metric'; did you mean 'metrics'?" },
 	{ "targe: x", "4:1: unknown key 'targe'; did you mean 'target'?" },
 	{ "foo: 1", "4:1: unknown key 'foo'; accepted are target, harness, metrics, "
-		    "rule, min_delta, repeat, caps, limits, proposer, policy, show, "
+		    "rule, min_delta, repeat, caps, compute_usd_per_hour, budget_group, "
+		    "limits, proposer, policy, show, "
 		    "scratch_paths, env, network or tag" },
 	{ "rule: pimary",
 	  "4:7: rule: 'pimary'; accepted is primary, pareto or weighted" },
@@ -251,7 +252,8 @@ static const struct wrong wrong_keys[] = {
 	{ "x: !!str y",
 	  "4:4: a tag (!name); accepted are plain values, lists and mappings" },
 	{ "<<: {a: 1}", "4:1: unknown key '<<'; accepted are target, harness, metrics, "
-			"rule, min_delta, repeat, caps, limits, proposer, policy, show, "
+			"rule, min_delta, repeat, caps, compute_usd_per_hour, "
+			"budget_group, limits, proposer, policy, show, "
 			"scratch_paths, env, network or tag" },
 	{ ": 3", "4:1: did not find expected key (while parsing a block mapping that "
 		 "begins in line 1)" },
@@ -263,7 +265,8 @@ static const struct wrong wrong_keys[] = {
 	{ "caps: {a", "5:1: did not find expected ',' or '}' (while parsing a flow "
 		      "mapping that begins in line 4)" },
 	{ "é: 1", "4:1: unknown key 'é'; accepted are target, harness, metrics, rule, "
-		  "min_delta, repeat, caps, limits, proposer, policy, show, "
+		  "min_delta, repeat, caps, compute_usd_per_hour, budget_group, limits, "
+		  "proposer, policy, show, "
 		  "scratch_paths, env, network or tag" },
 	{ "rule: \"\\0\"", "4:7: text with a NUL character inside" },
 	{ "rule: @x", "4:7: text that begins with @, ` or % stands in quotes" },

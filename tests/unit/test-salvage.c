@@ -7,6 +7,7 @@
 
 #include "ledger-fixture.h"
 
+#include "ledger/chain.h"
 #include "ledger/salvage.h"
 
 /* Two kept experiments, money for both, a third one under way. */
@@ -65,31 +66,51 @@ static void sound_is_sound(void **state)
 	assert_int_equal(s.use.cost_nano, s.at.cost_nano);
 }
 
+/* Each byte of each line but the last, of which nobody can tell damage from a crash. */
 static void every_byte_can_be_mended(void **state)
 {
 	const struct scratch *dir = *state;
 	cleanup_free char *text = NULL;
-	size_t n, end;
+	struct chain before = CHAIN_INIT;
+
+	make(dir->fd);
+	text = slurp(dir->fd, JOURNAL_FILE, NULL);
+	for (unsigned line = 1; line < LINES; line++) {
+		const char *at = text + line_start(text, line),
+			   *next = strchr(at, '\n') + 1;
+		size_t n = (size_t)(next - 1 - at), next_n = strcspn(next, "\n");
+
+		for (size_t i = 0; i < n; i++) {
+			cleanup_free char *bad = strndup(at, n);
+
+			bad[i] ^= (char)(1 << (i % 7));
+			assert_true(chain_mend(before.sum, bad, n, next, next_n));
+			assert_memory_equal(bad, at, n);
+		}
+		assert_true(chain_follows(before.sum, at, n, &before.sum));
+	}
+}
+
+static void a_mended_file_is_what_it_was(void **state)
+{
+	const struct scratch *dir = *state;
+	cleanup_free char *text = NULL;
 	struct salvage s;
 	char name[64];
+	size_t n;
 
 	make(dir->fd);
 	text = slurp(dir->fd, JOURNAL_FILE, &n);
-	/* Of the last line nobody can tell damage from a crash, and newlines join lines. */
-	end = line_start(text, LINES);
-	for (size_t i = 0; i < end; i += i % 7 + 1) {
-		cleanup_free char *after = NULL;
-		char right = text[i];
+	for (unsigned line = 1; line < LINES; line += 5) {
+		cleanup_free char *bad = strdup(text), *after = NULL;
 
-		if (right == '\n')
-			continue;
-		text[i] ^= 1 << (i % 7);
-		if (text[i] == '\n' || text[i] == '\0')
-			text[i] = '~';
-		spill(dir->fd, text, n);
-		text[i] = right;
-		assert_int_equal(salvage_repair(dir->fd, &nothing, &s, name, sizeof(name), NULL), 0);
+		bad[line_start(text, line) + 9] ^= 1;
+		spill(dir->fd, bad, n);
+		assert_int_equal(
+			salvage_repair(dir->fd, &nothing, &s, name, sizeof(name), NULL),
+			0);
 		assert_int_equal(s.mended, 1);
+		assert_int_equal(s.first_bad, line);
 		assert_int_equal(s.good, LINES);
 		after = slurp(dir->fd, JOURNAL_FILE, NULL);
 		assert_string_equal(after, text);
@@ -127,7 +148,7 @@ static void lost_lines_stay_paid(void **state)
 
 	make(dir->fd);
 	text = slurp(dir->fd, JOURNAL_FILE, &n);
-	for (unsigned line = 2; line < LINES; line++) {
+	for (unsigned line = 2; line < LINES; line += 1 + line % 3) {
 		cleanup_free char *bad = malloc(n + 1), *kept = NULL;
 		size_t at = line_start(text, line);
 
@@ -229,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(sound_is_sound),
 		SCRATCH_TEST(every_byte_can_be_mended),
+		SCRATCH_TEST(a_mended_file_is_what_it_was),
 		SCRATCH_TEST(lost_lines_stay_paid),
 		SCRATCH_TEST(a_missing_line_is_damage),
 		SCRATCH_TEST(a_torn_end_is_no_damage),
