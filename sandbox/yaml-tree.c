@@ -320,7 +320,7 @@ static int check_entries(const struct yaml_node *n, struct sbx_err *err)
 
 static int read_list(struct reader *rd, struct yaml_node *list, unsigned depth)
 {
-	struct yaml_node *item;
+	struct yaml_node *item = NULL;
 	int r;
 
 	for (;;) {
@@ -343,7 +343,7 @@ static int read_list(struct reader *rd, struct yaml_node *list, unsigned depth)
 
 static int read_map(struct reader *rd, struct yaml_node *map, unsigned depth)
 {
-	struct yaml_node *value;
+	struct yaml_node *value = NULL;
 	int r;
 
 	for (;;) {

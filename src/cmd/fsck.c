@@ -118,14 +118,15 @@ static int run(const struct command *cmd, int argc, char **argv)
 	r = opts_parse(cmd, opts, argc, argv, NULL);
 	if (r)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
-	if (as_json && !(f.list = list = json_array()))
+	f.list = list = as_json ? json_array() : NULL;
+	if (as_json && !list)
 		return EXIT_FAILED;
 	r = repo_open(".", &repo, &err);
 	if (r == 0)
 		r = view_choose(repo, wanted, &tag, &dir_fd, &err);
 	if (r == 0)
 		r = fsck_campaign(repo, tag, repair, on_finding, &f, &result, &err);
-	if (r < 0) {
+	if (r != 0) {
 		fflush(stdout);
 		return command_fail(cmd, &err);
 	}

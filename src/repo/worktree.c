@@ -305,7 +305,7 @@ static int list_names(struct maker *m, int dir_fd, uint64_t *ret_n)
 static int list_dir(struct maker *m, int dir_fd)
 {
 	struct stat st;
-	uint64_t n;
+	uint64_t n = 0;
 	int r;
 
 	r = list_names(m, dir_fd, &n);
@@ -352,7 +352,7 @@ static int make(struct maker *m)
 	cleanup_close int fd = -EBADF;
 	struct timespec tick = timespec_of_us(TICK_US);
 	struct stat st;
-	uint64_t n;
+	uint64_t n = 0;
 	int r;
 
 	if (!tmp)
