@@ -46,6 +46,7 @@ vm|dbus-user-session|file:/usr/lib/systemd/user/dbus.socket|D-Bus, with a bus fo
 vm|libpam-systemd|file:/usr/lib/systemd/systemd-logind|systemd, with logind and its PAM module
 vm|xz-utils|cmd:xz|xz
 analysis|clang|cmd:clang|clang 14 or later, with its sanitizer runtime (compiler-rt)
+analysis|clang-tidy|cmd:clang-tidy|clang-tidy 14 or later
 analysis|cppcheck|cmd:cppcheck|cppcheck
 bench|bubblewrap|cmd:bwrap|bubblewrap
 bench|runc|cmd:runc|runc
