@@ -40,8 +40,13 @@ static void kill_each(int fd)
 
 void cgroup_kill(const struct cgroup *cg)
 {
-	if (cg->fd >= 0 && file_write(cg->fd, "cgroup.kill", "1") == -ENOENT)
+	if (cg->fd < 0)
+		return;
+	if (file_write(cg->fd, "cgroup.kill", "1") == -ENOENT)
 		kill_each(cg->fd);
+	/* Before Linux 6.18 the dying, too, get no more CPU time than the limit grants. */
+	if (cg->has[CGROUP_CPU])
+		file_write(cg->fd, "cpu.max", "max");
 }
 
 bool cgroup_is_empty(const struct cgroup *cg)

@@ -156,6 +156,9 @@ static void on_message(struct state *s)
 			r->wall_us = now_us() - s->started_us;
 			if (!s->killed_us)
 				s->killed_us = now_us();
+			/* Its leftovers die with process 1, but at the pace of their limit. */
+			if (r->limits[SBX_LIMIT_CPUS].layer == SBX_LAYER_CGROUP2)
+				cgroup_kill(s->m->cg);
 			break;
 		case CHILD_ERROR:
 			s->setup_error = msg.err.code ? msg.err.code : -EPROTO;

@@ -240,6 +240,21 @@ static void with_cgroup_kill_nothing_else_is_done(void **state attr_unused)
 	waitpid(a, NULL, 0);
 }
 
+static void the_dying_are_not_held_back_by_their_limit(void **state attr_unused)
+{
+	struct cgroup cg = CGROUP_INIT;
+	cleanup_buf struct buf text = BUF_INIT;
+
+	make_group("slow", "cpu\n", "");
+	put("slow", "cgroup.kill", "0");
+	put("slow", "cpu.max", "");
+	cg.fd = open_group("slow");
+	cg.has[CGROUP_CPU] = true;
+	cgroup_kill(&cg);
+	assert_string_equal(cgroup_read_text(cg.fd, "cpu.max", &text), "max");
+	fd_close(cg.fd);
+}
+
 /* A fake group with everything but the file that the test is about. */
 static struct cgroup leaf(const char *group)
 {
@@ -359,6 +374,7 @@ int main(void)
 		cmocka_unit_test(swap_is_off_only_when_the_list_is_empty),
 		cmocka_unit_test(without_cgroup_kill_each_process_is_killed),
 		cmocka_unit_test(with_cgroup_kill_nothing_else_is_done),
+		cmocka_unit_test(the_dying_are_not_held_back_by_their_limit),
 		cmocka_unit_test(memory_limit_needs_swap_under_control),
 		cmocka_unit_test(limits_whose_file_is_missing_do_not_hold),
 		cmocka_unit_test(cpus_that_the_kernel_does_not_give_are_an_error),
