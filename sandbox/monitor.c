@@ -91,8 +91,9 @@ static void kill_box(struct state *s, enum kill_cause cause, uint64_t now)
 		r->killed = cause;
 		r->killed_us = s->started_us ? now - s->started_us : 0;
 	}
-	spawn_kill(s->m->box);
+	/* All at once; where process 1 begins, it kills the others and reaps them one by one. */
 	cgroup_kill(s->m->cg);
+	spawn_kill(s->m->box);
 }
 
 static void take_fds(struct monitor *m, enum child_msg_type type, struct msghdr *hdr)
