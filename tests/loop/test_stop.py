@@ -128,6 +128,49 @@ def test_ctrl_c_on_a_terminal_reaches_the_supervisor_alone(slow):
                      text), text
 
 
+def drained(terminal):
+    """Take what is there to be read; nohup leaves nobody who writes."""
+    try:
+        while select.select([terminal], [], [], 0)[0]:
+            os.read(terminal, 65536)
+    except OSError:
+        pass
+    return True
+
+
+def on_a_terminal(repo, *wrap, number=1):
+    """A supervisor on a terminal of its own, at experiment `number`: its pid, the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(repo.path)
+        command = [*wrap, *repo.command("run", "--max-experiments", 2)]
+        os.execvpe(command[0], command, {**repo.env, "TERM": "xterm"})
+    wait_for(lambda: drained(terminal) and running(repo, number)(),
+             what=f"experiment {number}")
+    return pid, terminal
+
+
+def test_a_terminal_that_closes_stops_it_cleanly(slow):
+    pid, terminal = on_a_terminal(slow)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+    kinds = [e["event"] for e in slow.events() if e.get("n") == 1]
+    assert kinds == ["propose", "commit", "run", "interrupted"]
+    assert slow.events()[-1]["event"] == "stop"
+    slow.autoexp("run", "--max-experiments", 2)
+    assert len(slow.consistent()) == 3
+
+
+def test_nohup_outlives_its_terminal(slow):
+    pid, terminal = on_a_terminal(slow, "nohup")
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0
+    assert len(slow.consistent()) == 3
+    assert "max_experiments 2 reached" in (slow.path / "nohup.out").read_text()
+
+
 def test_memory_is_shown_and_fits_a_tiny_terminal(slow):
     pid, terminal = pty.fork()
     if pid == 0:
