@@ -137,24 +137,23 @@ def below_systemd():
 def run_in_session(argv, results=None):
     """Run ARGV in sessions of the machine's ordinary user. Returns an exit status.
 
-    Nothing keeps a case from ending or stopping the run itself here, which is the same user's.
-    Then that case escaped, and the next session goes on behind it. RESULTS is a file for what
-    `--json` writes.
+    Nothing keeps a case from ending or stopping the run itself here, or the manager that starts
+    what it wants to: both are the same user's. Then that case escaped, and the next session goes
+    on behind it. RESULTS is a file for what `--json` writes.
     """
     if not (IN_VM and below_systemd()):
         raise SystemExit("tests/attack: as root this needs the machine of tests/vm/run --systemd")
-    cases, more = [], []
-    while True:
+    cases, more, found = [], [], {"finished": False}
+    while not found["finished"]:
         found = run_in_one_session([*argv, *more])
-        if not found:
+        if not found or not (found["now"] or found["cases"]):
             return 2
         cases += found["cases"]
-        if not found["now"]:
-            break
-        cases.append({**found["now"], "outcome": "escaped", "status": None, "seconds": 0,
-                      "detail": "it ended or stopped the run itself"})
-        print(f"escaped  {found['now']['id']}: {cases[-1]['detail']}", flush=True)
-        more = ["--after", found["now"]["id"]]
+        if found["now"]:
+            cases.append({**found["now"], "outcome": "escaped", "status": None, "seconds": 0,
+                          "detail": "it ended or stopped the run itself"})
+            print(f"escaped  {found['now']['id']}: {cases[-1]['detail']}", flush=True)
+        more = ["--after", cases[-1]["id"]]
     if results:
         with open(results, "w", encoding="utf-8") as file:
             json.dump({**found, "cases": cases}, file)
@@ -162,7 +161,7 @@ def run_in_session(argv, results=None):
 
 
 def run_in_one_session(argv):
-    """What `--json` wrote when the run ended or when nothing had been written for long."""
+    """What `--json` wrote until the run ended, or wrote nothing for long; None where it failed."""
     user = pwd.getpwnam(SESSION_USER).pw_uid
     known = [f"{name}={os.environ[name]}" for name in ("AUTOEXP_VM", "AUTOEXP_BUILD", "PATH")
              if name in os.environ]
@@ -178,7 +177,9 @@ def run_in_one_session(argv):
             kill_all_of(user)
             wait_for_logout(user)
         text = file.read()
-    return json.loads(text) if text else None
+    found = json.loads(text) if text else None
+    # 255 for a signal; what ended with 1 in the midst of a case was no case's doing.
+    return None if found and found["now"] and process.returncode == 1 else found
 
 
 def wait_for_logout(uid):

@@ -22,6 +22,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 
 import place
@@ -62,6 +63,10 @@ class Sandbox:
     def works(self):
         """None, or why it cannot be used here."""
         raise NotImplementedError
+
+    def usable(self):
+        """Is it still, after a case?"""
+        return True
 
     def command(self, case, options, host, payload):
         """(argv, path of the record or None)"""
@@ -326,7 +331,13 @@ class SystemdRun(Peer):
         return ["systemd-run", "--user", "--wait", "--collect", "--pipe",
                 *[word for each in properties for word in ("-p", each)], "--", *payload]
 
+    def usable(self):
+        with socket.socket(socket.AF_UNIX) as manager:
+            return manager.connect_ex(f"{os.environ['XDG_RUNTIME_DIR']}/systemd/private") == 0
+
     def judge(self, case, run, host, damage):
+        if not self.usable():
+            damage = [*damage, "the user's manager was ended"]
         # Its own status does not tell a kill from a failure, its words do.
         if re.search("Finished with result: (oom-kill|timeout|signal|core-dump)", run.stderr):
             run = run._replace(status=128 + signal.SIGKILL)
