@@ -47,7 +47,7 @@ static void expand(const uint8_t *data, size_t size, struct buf *ret)
 	char half[PIECE / 2];
 
 	memset(half, 'x', sizeof(half));
-	for (size_t i = 0; i < size && ret->len < 1 << 20; i++)
+	for (size_t i = 0; i < size && ret->len < 8 * PIECE; i++)
 		buf_add(ret, data[i] == 1 ? half : (const char *)data + i,
 			data[i] == 1 ? sizeof(half) : 1);
 }
