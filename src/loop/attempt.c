@@ -176,6 +176,7 @@ static int propose_without(struct attempt *a, struct sbx_err *err)
 static int find_commit(struct attempt *a, struct sbx_err *err)
 {
 	const struct pending *p = &a->c->pending;
+	struct sbx_err why = { 0 };
 	int r;
 
 	if (p->commit[0] || p->number == 0) {
@@ -183,11 +184,11 @@ static int find_commit(struct attempt *a, struct sbx_err *err)
 			 p->commit[0] ? p->commit : a->c->base);
 		return 0;
 	}
-	r = commit_lookup(a->s->repo, a->s->tag, p->number, a->commit, NULL);
-	if (r == -ENOENT)
+	r = commit_lookup(a->s->repo, a->s->tag, p->number, a->commit, &why);
+	if (r >= 0 || r == -ENOENT)
 		return 0;
-	return r < 0 ? commit_lookup(a->s->repo, a->s->tag, p->number, a->commit, err)
-		     : 0;
+	*err = why;
+	return r;
 }
 
 static int make_commit(struct attempt *a, struct sbx_err *err)

@@ -166,13 +166,16 @@ static bool begins_again(const struct session *s, const struct campaign *c,
 static int refuse_remains(struct session *s, struct sbx_err *err)
 {
 	cleanup_free struct commit_ref *refs = NULL;
+	struct sbx_err why = { 0 };
 	char tip[COMMIT_HEX + 1];
 	size_t n = 0;
 	int r;
 
-	r = branch_tip(s->repo, s->tag, tip, NULL);
-	if (r < 0 && r != -ENOENT)
-		return branch_tip(s->repo, s->tag, tip, err);
+	r = branch_tip(s->repo, s->tag, tip, &why);
+	if (r < 0 && r != -ENOENT) {
+		*err = why;
+		return r;
+	}
 	if (r == 0)
 		return sbx_err_set(
 			err, -EEXIST, "loop",
@@ -270,13 +273,14 @@ static int create(struct session *s, const char *config_hash, struct sbx_err *er
 static int settle_branch(struct session *s, const char *old_base, struct sbx_err *err)
 {
 	const struct campaign *c = &s->ledger.campaign;
+	struct sbx_err why = { 0 };
 	char tip[COMMIT_HEX + 1];
 	int r;
 
 	r = branch_recover(s->repo, s->tag, err);
 	if (r < 0)
 		return r;
-	r = branch_tip(s->repo, s->tag, tip, NULL);
+	r = branch_tip(s->repo, s->tag, tip, &why);
 	if (r == -ENOENT && !c->baseline.known)
 		return branch_create(s->repo, s->tag, c->base, err);
 	if (r == -ENOENT)
@@ -284,8 +288,10 @@ static int settle_branch(struct session *s, const char *old_base, struct sbx_err
 				   "the branch autoexp/%s is gone; put it"
 				   " back with: git branch autoexp/%s %s",
 				   s->tag, s->tag, c->branch);
-	if (r < 0)
-		return branch_tip(s->repo, s->tag, tip, err);
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
 	r = branch_check_free(s->repo, s->tag, err);
 	if (r < 0 || streq(tip, c->branch))
 		return r;
