@@ -39,6 +39,12 @@ static int find_without_file(struct session *s, struct sbx_err *err)
 	return 0;
 }
 
+/* What else config_load() fails with is for the user to set right. */
+static bool is_of_the_host(int r)
+{
+	return r == -ENOMEM || r == -EIO || r == -EMFILE || r == -ENFILE;
+}
+
 static int load_config(struct session *s, struct sbx_err *err)
 {
 	int r;
@@ -47,7 +53,7 @@ static int load_config(struct session *s, struct sbx_err *err)
 	if (r == -ENOENT && !s->options->config)
 		return find_without_file(s, err);
 	if (r < 0)
-		return r == -ENOMEM ? r : (err->code = -EINVAL);
+		return is_of_the_host(r) ? r : (err->code = -EINVAL);
 	r = repo_open(s->config->dir, &s->repo, err);
 	if (r < 0)
 		return r;
