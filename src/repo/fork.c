@@ -39,7 +39,10 @@ int fork_run(int (*work)(void *data, struct sbx_err *err), void *data, const cha
 	r = fd_read_all(in, sizeof(theirs), &report);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (r < 0 || report.len != sizeof(theirs))
+	if (r < 0)
+		return sbx_err_errno(err, r, "repo",
+				     "cannot hear from the process for %s", what);
+	if (report.len != sizeof(theirs))
 		return sbx_err_set(err, -EIO, "repo",
 				   "the process for %s ended early (wait status %d)",
 				   what, status);

@@ -186,7 +186,10 @@ static int hash_file(struct check *c, const struct record *rec, git_oid *ret)
 	if (fd < 0)
 		return -errno;
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	return git_odb_hashfile(ret, proc, GIT_OBJECT_BLOB) < 0 ? -EIO : 0;
+	errno = 0;
+	if (git_odb_hashfile(ret, proc, GIT_OBJECT_BLOB) < 0)
+		return errno ? -errno : -EIO;
+	return 0;
 }
 
 static int hash_link(struct check *c, const struct record *rec, git_oid *ret)
@@ -317,6 +320,13 @@ static int check_names(struct check *c, const struct record *rec)
 	return dir ? name_extra(c, dir, d) : -ENOMEM;
 }
 
+static int put(struct check *c, const char *text, size_t n, off_t at)
+{
+	ssize_t w = pwrite(fileno(c->in), text, n, at);
+
+	return w < 0 ? -errno : (size_t)w == n ? 0 : -EIO;
+}
+
 /*
  * Content was found right under another identity (a copied repository, a hard link made
  * and removed): spare the next reading. A crash in the middle costs one more reading.
@@ -329,7 +339,7 @@ static int renew(struct check *c, const struct record *rec, const struct identit
 	if ((int64_t)id->ctime > now - FRESH_NS)
 		return 0;
 	snprintf(text, sizeof(text), ID_FORMAT, id->ino, id->size, id->mtime, id->ctime);
-	return pwrite(fileno(c->in), text, ID_LEN, rec->at + ID_AT) == ID_LEN ? 0 : -EIO;
+	return put(c, text, ID_LEN, rec->at + ID_AT);
 }
 
 static char type_of(mode_t mode)
@@ -392,7 +402,7 @@ static int check_open(struct check *c, const char *dir, const char *key)
 /* Everything was read and is right: from now on identities count in this boot. */
 static int renew_boot(struct check *c)
 {
-	return pwrite(fileno(c->in), c->boot, BOOT_LEN, BOOT_AT) == BOOT_LEN ? 0 : -EIO;
+	return put(c, c->boot, BOOT_LEN, BOOT_AT);
 }
 
 int manifest_verify(const char *dir, const char *key, char **ret_what,
