@@ -11,7 +11,8 @@
  * A supervisor killed in between leaves "<ref>.lock", and git and libgit2 then refuse
  * that reference for ever. branch_recover() removes such files: those below
  * refs/autoexp/<tag>/ can be nobody else's while the campaign's lock is held; the branch
- * itself could be locked by the user's git just now, which holds it for milliseconds.
+ * itself, and the file of packed references, could be locked by the user's git just now,
+ * which holds them for milliseconds.
  */
 
 #include <dirent.h>
@@ -22,6 +23,7 @@
 #include "base/file.h"
 #include "base/strv.h"
 #include "repo/git.h"
+#include "repo/pack.h"
 #include "repo/ref.h"
 
 #define LINK_MAX_BYTES 8192 /* of a HEAD or gitdir file */
@@ -415,14 +417,19 @@ int branch_recover(struct repo *repo, const char *tag, struct sbx_err *err)
 		str_printf("%s/" BRANCH_PREFIX "%s.lock", repo->common, tag);
 	cleanup_free char *log =
 		str_printf("%s/logs/" BRANCH_PREFIX "%s.lock", repo->common, tag);
+	cleanup_free char *packed = str_printf("%s/packed-refs.lock", repo->common);
 	int r;
 
-	if (!dir || !head || !log)
+	if (!dir || !head || !log || !packed)
 		return sbx_err_oom(err, "repo");
 	r = remove_locks(dir, err);
 	if (r == 0)
 		r = remove_stale(head, err);
 	if (r == 0)
 		r = remove_stale(log, err);
+	if (r == 0)
+		r = remove_stale(packed, err);
+	if (r == 0)
+		r = pack_recover(repo, err);
 	return r;
 }

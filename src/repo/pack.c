@@ -14,14 +14,19 @@
  * name too much is of a pack that git has merged already. Its lock keeps two campaigns
  * apart. The merged pack is durable before the first of its parts is removed, and is not
  * listed again, so that no object is merged twice.
+ *
+ * What a killed writer leaves here no git ever collects: it knows its own temporary names
+ * only. pack_recover() does, once it is so old that nobody can be writing it any more.
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <git2/sys/mempack.h>
 #include <git2/sys/repository.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/strv.h"
 #include "repo/fork.h"
@@ -29,6 +34,7 @@
 #define MERGE_AT 32
 #define LIST_MAX (1024 * 1024)
 #define NAME_LEN 40
+#define LITTER_US (24 * 3600 * USEC_PER_SEC)
 
 static int open_list(struct repo *repo, int *ret, struct sbx_err *err)
 {
@@ -248,4 +254,45 @@ int pack_merge(struct repo *repo, struct sbx_err *err)
 	fd = fd_close(fd);
 	r = fork_run(merge_aside, repo, "merging packs", err);
 	return r < 0 ? r : reopen_objects(repo, err);
+}
+
+/* A temporary file of libgit2, or an index whose pack did not get its name any more. */
+static bool is_litter(int dir_fd, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	char pack[NAME_MAX + 8];
+
+	if (str_after(name, "pack_git2_"))
+		return true;
+	if (!str_after(name, "pack-") || !dot || !streq(dot, ".idx"))
+		return false;
+	snprintf(pack, sizeof(pack), "%.*s.pack", (int)(dot - name), name);
+	return faccessat(dir_fd, pack, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+int pack_recover(struct repo *repo, struct sbx_err *err)
+{
+	cleanup_free char *path = str_printf("%s/objects/pack", repo->common);
+	cleanup_closedir DIR *d = path ? opendir(path) : NULL;
+	uint64_t now = clock_us(CLOCK_REALTIME);
+	struct dirent *e;
+	struct stat st;
+
+	if (!path)
+		return sbx_err_oom(err, "repo");
+	if (!d)
+		return errno == ENOENT ? 0
+				       : sbx_err_errno(err, -errno, "repo",
+						       "cannot open %s", path);
+	while ((errno = 0, e = readdir(d))) {
+		if (!is_litter(dirfd(d), e->d_name) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    st.st_uid != geteuid() ||
+		    (uint64_t)st.st_mtime * USEC_PER_SEC + LITTER_US > now)
+			continue;
+		if (unlinkat(dirfd(d), e->d_name, 0) < 0 && errno != ENOENT)
+			return sbx_err_errno(err, -errno, "repo", "cannot remove %s/%s",
+					     path, e->d_name);
+	}
+	return errno ? sbx_err_errno(err, -errno, "repo", "cannot read %s", path) : 0;
 }

@@ -21,3 +21,8 @@ int pack_finish(struct repo *repo, git_packbuilder *pb, struct sbx_err *err);
  * Does nothing while they are few. The work is done in a child.
  */
 int pack_merge(struct repo *repo, struct sbx_err *err);
+
+/**
+ * pack_recover() - remove what killed writers left among the packs a day ago or longer
+ */
+int pack_recover(struct repo *repo, struct sbx_err *err);

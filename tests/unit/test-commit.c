@@ -322,7 +322,8 @@ static void locks_of_a_killed_supervisor_are_removed(void **state)
 	repo = scratch_open();
 	assert_ok(branch_create(repo, "t", head(), &err));
 	make(repo, 1, head(), "train.py", "x = 3\n", "three", a);
-	sh("touch .git/refs/autoexp/t/0002.lock .git/refs/heads/autoexp/t.lock");
+	sh("touch .git/refs/autoexp/t/0002.lock .git/refs/heads/autoexp/t.lock "
+	   ".git/packed-refs.lock");
 	assert_err(commit_experiment(repo, &spec, a, &err), -EBUSY, "0002.lock");
 	assert_err(branch_advance(repo, "t", head(), a, &err), -EBUSY, "autoexp/t.lock");
 	assert_ok(branch_recover(repo, "t", &err));
@@ -330,6 +331,28 @@ static void locks_of_a_killed_supervisor_are_removed(void **state)
 	assert_ok(branch_advance(repo, "t", head(), a, &err));
 	assert_ok(branch_recover(repo, "t", &err));
 	assert_ok(branch_recover(repo, "unknown", &err));
+	sh("git pack-refs --all");
+}
+
+static void old_litter_among_the_packs_is_removed(void **state)
+{
+	cleanup_repo struct repo *repo = NULL;
+	char a[COMMIT_HEX + 1];
+
+	(void)state;
+	scratch_commit();
+	repo = scratch_open();
+	assert_ok(branch_create(repo, "t", head(), &err));
+	make(repo, 1, head(), "train.py", "x = 3\n", "three", a);
+	/* Others may be writing the young ones. */
+	sh("cd .git/objects/pack && touch -d '2 days ago' pack_git2_00 "
+	   "pack_git2_00idx.lock "
+	   "pack-00.idx && touch pack_git2_01 pack-01.idx && touch -d '2 days ago' "
+	   "*.pack");
+	assert_ok(branch_recover(repo, "t", &err));
+	sh("cd .git/objects/pack && ls pack_git2_01 pack-01.idx && "
+	   "test -z \"$(ls -d pack_git2_00* pack-00.idx 2>/dev/null)\" && "
+	   "rm pack_git2_01 pack-01.idx && git fsck --strict");
 }
 
 static void diff_shows_what_changed(void **state)
@@ -561,6 +584,7 @@ int main(int argc, char **argv)
 		scratch_test(branch_moves_by_compare_and_swap),
 		scratch_test(branch_checked_out_is_left_alone),
 		scratch_test(locks_of_a_killed_supervisor_are_removed),
+		scratch_test(old_litter_among_the_packs_is_removed),
 		scratch_test(diff_shows_what_changed),
 		scratch_test(nothing_of_the_user_is_touched_and_nothing_runs),
 		scratch_test(long_campaign_keeps_git_quick_and_sound),
