@@ -89,9 +89,43 @@ int opts_parse(const struct command *cmd, const struct opt *opts, int argc, char
 	return 0;
 }
 
+/* What to do where the host is out of something, or broken. */
+static const struct {
+	const char *words;
+	const char *remedy;
+} remedies[] = {
+	{ "No space left on device", "make room on that disk" },
+	{ "Disk quota exceeded", "make room on that disk: your quota is used up" },
+	{ "Too many open files in system", "end programs that hold files open" },
+	{ "Too many open files", "allow more open files (ulimit -n)" },
+	{ "Resource temporarily unavailable", "allow more processes (ulimit -u)" },
+	{ "Cannot allocate memory", "end something that uses memory" },
+	{ "ut of memory", "end something that uses memory" },
+	{ "Input/output error", "check that disk (dmesg)" },
+	/* libgit2 says no more than that. */
+	{ "object not found", "check the repository (git fsck) and its disk (dmesg)" },
+	{ "target OID", "check the repository (git fsck) and its disk (dmesg)" },
+};
+
+/*
+ * By the system's own words: libgit2 passes nothing else on, and our codes also stand for
+ * failures that are none of the host's.
+ */
+void command_remedy(const struct command *cmd, const char *message)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
+		if (!strstr(message, remedies[i].words))
+			continue;
+		fprintf(stderr, "autoexp %s: %s, then start the same command again\n",
+			cmd->name, remedies[i].remedy);
+		return;
+	}
+}
+
 int command_fail(const struct command *cmd, const struct sbx_err *err)
 {
 	fprintf(stderr, "autoexp %s: %s\n", cmd->name, err->msg);
+	command_remedy(cmd, err->msg);
 	return err->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 

@@ -53,7 +53,10 @@ struct opt {
 int opts_parse(const struct command *cmd, const struct opt *opts, int argc, char **argv,
 	       int *ret_rest);
 
-/* "autoexp NAME: MESSAGE" on stderr. Return: EXIT_USAGE for -EINVAL, else EXIT_FAILED */
+/* Where @message says that the host is out of something: what to do, as a line on stderr. */
+void command_remedy(const struct command *cmd, const char *message);
+
+/* "autoexp NAME: MESSAGE" on stderr, and the remedy. Return: EXIT_USAGE for -EINVAL, else EXIT_FAILED */
 int command_fail(const struct command *cmd, const struct sbx_err *err);
 
 /* As command_fail(), for arguments: the sentence, and where to read more. */

@@ -63,7 +63,7 @@ static int exit_status(const struct loop_result *result)
 	}
 }
 
-static void print_end(struct watch *w, const struct session *s,
+static void print_end(const struct command *cmd, struct watch *w, const struct session *s,
 		      const struct loop_result *result)
 {
 	const struct campaign *c = &s->ledger.campaign;
@@ -84,6 +84,7 @@ static void print_end(struct watch *w, const struct session *s,
 	if (exit_status(result) == EXIT_DONE)
 		return;
 	fprintf(stderr, "autoexp run: %s\n", result->reason);
+	command_remedy(cmd, result->reason);
 	if (result->end == LOOP_BASELINE)
 		fprintf(stderr,
 			"autoexp run: its whole output: "
@@ -112,7 +113,7 @@ static int campaign(const struct command *cmd, const struct run_options *o)
 		fflush(stdout);
 		return command_fail(cmd, &err);
 	}
-	print_end(&watch, &s, &result);
+	print_end(cmd, &watch, &s, &result);
 	return exit_status(&result);
 }
 

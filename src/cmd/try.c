@@ -150,8 +150,10 @@ static int experiment(const struct command *cmd, const struct try_options *o)
 	r = exit_status(&result);
 	if (o->json && print_json(cmd, &s, &result) != EXIT_DONE)
 		return EXIT_FAILED;
-	if (result.end.end != LOOP_ON)
+	if (result.end.end != LOOP_ON) {
 		fprintf(stderr, "autoexp try: %s\n", result.end.reason);
+		command_remedy(cmd, result.end.reason);
+	}
 	if (o->sync && (r == EXIT_DISCARD || r == EXIT_CRASH) &&
 	    sync_target(&s, &err) < 0)
 		return command_fail(cmd, &err);

@@ -390,14 +390,13 @@ static int append_failed(struct journal *j, int code, struct sbx_err *err)
 	j->broken = true;
 	if (ftruncate(j->fd, j->size) == 0)
 		fdatasync(j->fd);
-	return sbx_err_set(
-		err, code, "journal",
-		"cannot write %s: %s. Nothing recorded so far is lost: %s, then start "
-		"the same command again",
-		j->path, strerrordesc_np(-code),
-		code == -ENOSPC || code == -EDQUOT ? "make room on that disk"
-		: code == -EFBIG ? "raise the file size limit (ulimit -f)"
-				 : "check that disk (dmesg)");
+	return sbx_err_set(err, code, "journal",
+			   "cannot write %s: %s. Nothing recorded so far is lost%s",
+			   j->path, strerrordesc_np(-code),
+			   code == -EFBIG
+				   ? ": raise the file size limit (ulimit -f), then "
+				     "start the same command again"
+				   : "");
 }
 
 int journal_append(struct journal *j, struct journal_event *ev, size_t n,

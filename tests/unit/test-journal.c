@@ -618,7 +618,7 @@ static void a_full_disk_loses_nothing(void **state)
 			_exit(77);
 		if (journal_dir_open(s->path, "t", true, &fd, NULL) < 0)
 			_exit(1);
-		_exit(append_until_full(fd, -ENOSPC, "make room") > 100 ? 0 : 1);
+		_exit(append_until_full(fd, -ENOSPC, "No space left") > 100 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
