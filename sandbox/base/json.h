@@ -23,9 +23,20 @@ static inline void cleanup_json_p(json_t **j)
  * json_parse() - one document from memory
  * @what:  names the document in messages ("journal line 7", a path)
  * @ret:   owned by the caller
+ *
+ * Return: 0; -EBADMSG where it is no JSON; -ENOMEM
  */
 int json_parse(const char *text, size_t n, const char *what, json_t **ret,
 	       struct sbx_err *err);
+
+/*
+ * Why jansson made no value, where @code is what else it can have been. It does not tell, but the
+ * allocator does: set errno to 0 before.
+ */
+static inline int json_error_of(int code)
+{
+	return errno == ENOMEM ? -ENOMEM : code;
+}
 
 /* Compact text with keys in the order they were set; the caller frees it. NULL: no memory. */
 char *json_text(const json_t *j);

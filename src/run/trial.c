@@ -51,40 +51,44 @@ struct trial {
 	uint64_t ended_us; /* when it was seen to end */
 };
 
+/* What cannot be made is NULL, and then there is no spec: none may lack a limit or a word. */
 static json_t *strings(char *const *v)
 {
-	json_t *list = json_array();
+	cleanup_json json_t *list = json_array();
 
 	for (; v && *v; v++)
-		json_array_append_new(list, json_string(*v));
-	return list;
+		if (json_array_append_new(list, json_string(*v)) < 0)
+			return NULL;
+	return TAKE_PTR(list);
 }
 
 static json_t *limits_json(const uint64_t limits[_SBX_LIMIT_MAX], const char *cpuset)
 {
-	json_t *obj = json_object();
+	cleanup_json json_t *obj = json_object();
 
 	for (int i = 0; i < _SBX_LIMIT_MAX; i++)
-		if (limits[i])
-			json_object_set_new(obj, limit_table[i].name,
-					    json_integer((json_int_t)limits[i]));
-	if (cpuset && *cpuset)
-		json_object_set_new(obj, "cpuset", json_string(cpuset));
-	return obj;
+		if (limits[i] &&
+		    json_object_set_new(obj, limit_table[i].name,
+					json_integer((json_int_t)limits[i])) < 0)
+			return NULL;
+	if (cpuset && *cpuset &&
+	    json_object_set_new(obj, "cpuset", json_string(cpuset)) < 0)
+		return NULL;
+	return TAKE_PTR(obj);
 }
 
 static json_t *env_json(char *const *env)
 {
-	json_t *obj = json_object();
+	cleanup_json json_t *obj = json_object();
 
 	for (; env && *env; env++) {
 		const char *eq = strchr(*env, '=');
-		cleanup_free char *name = eq ? strndup(*env, (size_t)(eq - *env)) : NULL;
+		cleanup_free char *name = strndup(*env, (size_t)(eq - *env));
 
-		if (name)
-			json_object_set_new(obj, name, json_string(eq + 1));
+		if (!name || json_object_set_new(obj, name, json_string(eq + 1)) < 0)
+			return NULL;
 	}
-	return obj;
+	return TAKE_PTR(obj);
 }
 
 static json_t *target_json(const struct trial_job *job)
@@ -101,6 +105,7 @@ static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *er
 	cleanup_json json_t *spec = NULL;
 	char *text;
 
+	errno = 0;
 	spec = json_pack(
 		"{s:o, s:s, s:{s:s, s:s}, s:o*, s:o, s:o, s:o, s:s, s:o, s:b, s:s,"
 		" s:s*}",
@@ -110,12 +115,12 @@ static int spec_text(const struct trial_job *job, char **ret, struct sbx_err *er
 		env_json(job->env), "network", job->network, "limits",
 		limits_json(job->limits, job->cpuset), "soft", (int)job->soft, "policy", job->policy,
 		"cgroup", job->cgroup);
-	if (!spec || (job->target_path && !json_object_get(spec, "target")) ||
-	    json_array_size(json_object_get(spec, "argv")) != strv_len(job->argv) ||
-	    json_array_size(json_object_get(spec, "show")) != strv_len(job->show) ||
-	    json_array_size(json_object_get(spec, "scratch")) != strv_len(job->scratch))
-		return sbx_err_set(err, -EILSEQ, "run",
-				   "a path or a word of the command is not UTF-8");
+	if (!spec || (job->target_path && !json_object_get(spec, "target")))
+		return json_error_of(0) < 0
+			       ? sbx_err_oom(err, "run")
+			       : sbx_err_set(err, -EILSEQ, "run",
+					     "a path, a word of the command or a "
+					     "variable is not UTF-8");
 	text = json_text(spec);
 	if (!text)
 		return sbx_err_oom(err, "run");
