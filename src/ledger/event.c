@@ -192,9 +192,12 @@ int event_encode(const struct journal_event *ev, struct buf *out, struct sbx_err
 	cleanup_free char *line = NULL;
 	const char *kind = kind_names[ev->kind];
 
+	errno = 0;
 	head = json_pack("{s:o,s:s,s:s}", "seq", number(ev->seq), "t", ev->time, "event",
 			 kind);
 	body = pack(ev);
+	if ((!head || !body) && json_error_of(0) < 0)
+		return sbx_err_oom(err, "journal");
 	if (!head || !body)
 		return sbx_err_set(err, -EINVAL, "journal",
 				   "a \"%s\" event holds a value that cannot be recorded",

@@ -82,6 +82,8 @@ int pin_read(int dir_fd, const char *hash, const char *workdir, const char *targ
 		return r;
 	r = dir_of(workdir, target, c->target, &dir);
 	config_free(c);
+	if (r == -ENOMEM)
+		return sbx_err_oom(err, "loop");
 	if (r < 0)
 		return sbx_err_set(err, r, "loop",
 				   "the configuration that this campaign began"
@@ -96,13 +98,17 @@ int pin_write_caps(int dir_fd, const struct config *c, struct sbx_err *err)
 	int r;
 
 	for (int i = 0; i < _CAP_MAX; i++)
-		json_object_set_new(j, cap_names[i],
-				    c->caps[i] == CONFIG_UNLIMITED
-					    ? json_string("unlimited")
-					    : json_integer((json_int_t)c->caps[i]));
-	json_object_set_new(j, rate_key, json_integer((json_int_t)c->rate_nano));
-	json_object_set_new(j, group_key,
-			    c->budget_group ? json_string(c->budget_group) : json_null());
+		if (json_object_set_new(j, cap_names[i],
+					c->caps[i] == CONFIG_UNLIMITED
+						? json_string("unlimited")
+						: json_integer((json_int_t)c->caps[i])) <
+		    0)
+			return sbx_err_oom(err, "loop");
+	if (json_object_set_new(j, rate_key, json_integer((json_int_t)c->rate_nano)) < 0 ||
+	    json_object_set_new(j, group_key,
+				c->budget_group ? json_string(c->budget_group)
+						: json_null()) < 0)
+		return sbx_err_oom(err, "loop");
 	text = json_text(j);
 	if (!text)
 		return sbx_err_oom(err, "loop");

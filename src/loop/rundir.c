@@ -37,41 +37,52 @@ int rundir_open(int derived_fd, unsigned number, bool create, int *ret_fd,
 	return 0;
 }
 
-/* What an earlier process left, for a decision that is made after its end. */
+/*
+ * What an earlier process left, for a decision that is made after its end. One that somebody
+ * damaged is begun anew. NULL: no memory
+ */
 static json_t *old_record(int dir_fd)
 {
 	cleanup_buf struct buf text = BUF_INIT;
-	json_t *j = NULL;
+	cleanup_json json_t *j = NULL;
+	int r;
 
-	if (file_read(dir_fd, RUN_JSON, O_NOFOLLOW, 16 << 20, &text) == 0 &&
-	    json_parse(text.data, text.len, RUN_JSON, &j, NULL) == 0 && json_is_object(j))
-		return j;
-	json_decref(j);
-	return json_object();
+	r = file_read(dir_fd, RUN_JSON, O_NOFOLLOW, 16 << 20, &text);
+	if (r == 0)
+		r = json_parse(text.data, text.len, RUN_JSON, &j, NULL);
+	if (r == -ENOMEM)
+		return NULL;
+	return json_is_object(j) ? TAKE_PTR(j) : json_object();
 }
 
 static json_t *metrics_json(const struct config *c, const struct row *row)
 {
-	json_t *j = json_object();
+	cleanup_json json_t *j = json_object();
 
 	for (unsigned i = 0; row->metrics && i < row->n_metrics; i++)
-		json_object_set_new(j, c->metrics[i].name, json_real(row->metrics[i]));
-	return j;
+		if (json_object_set_new(j, c->metrics[i].name,
+					json_real(row->metrics[i])) < 0)
+			return NULL;
+	return TAKE_PTR(j);
 }
 
 /* Descriptions may hold anything; what jansson will not take is left out. */
 static json_t *trial_json(const struct config *c, const struct row *row)
 {
 	const struct decision *d = row->decision;
+	json_t *description;
 
-	return json_pack("{s:I, s:s, s:s, s:o?, s:s?, s:o, s:s?, s:s?}", "number",
-			 (json_int_t)row->number, "commit", row->commit, "parent",
-			 row->parent ? row->parent : "", "description",
-			 json_string(row->description), "verdict",
-			 row->outcome ? verdict_name(row->outcome->verdict) : NULL,
-			 "metrics", metrics_json(c, row), "decision",
-			 d ? status_name(d->status) : NULL, "reason",
-			 d ? d->reason : NULL);
+	errno = 0;
+	description = json_string(row->description);
+	if (!description && json_error_of(0) < 0)
+		return NULL;
+	return json_pack(
+		"{s:I, s:s, s:s, s:o?, s:s?, s:o, s:s?, s:s?}", "number",
+		(json_int_t)row->number, "commit", row->commit, "parent",
+		row->parent ? row->parent : "", "description", description, "verdict",
+		row->outcome ? verdict_name(row->outcome->verdict) : NULL, "metrics",
+		metrics_json(c, row), "decision", d ? status_name(d->status) : NULL,
+		"reason", d ? d->reason : NULL);
 }
 
 static int replace(int dir_fd, const char *text)
@@ -98,18 +109,14 @@ int rundir_write(int dir_fd, const struct config *c, const struct row *row,
 {
 	cleanup_json json_t *j = m ? json_object() : old_record(dir_fd);
 	cleanup_free char *text = NULL;
-	json_t *trial;
 	int r;
 
-	json_object_set_new(j, "schema", json_integer(RUN_SCHEMA));
-	if (m)
-		json_object_set(j, "box", m->box ? m->box : json_null());
-	if (m && m->repeats)
-		json_object_set(j, "repeats", m->repeats);
-	trial = trial_json(c, row);
-	if (!trial)
+	if (json_object_set_new(j, "schema", json_integer(RUN_SCHEMA)) < 0 ||
+	    (m && json_object_set_new(j, "box",
+				      m->box ? json_incref(m->box) : json_null()) < 0) ||
+	    (m && m->repeats && json_object_set(j, "repeats", m->repeats) < 0) ||
+	    json_object_set_new(j, "trial", trial_json(c, row)) < 0)
 		return sbx_err_oom(err, "loop");
-	json_object_set_new(j, "trial", trial);
 	text = json_dumps(j, JSON_INDENT(1));
 	if (!text)
 		return sbx_err_oom(err, "loop");

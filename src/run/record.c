@@ -21,22 +21,23 @@ static void take_progress(struct record_reader *r, const json_t *progress)
 	r->memory_bytes = memory;
 }
 
-static void take_line(struct record_reader *r, const char *line, size_t n)
+static int take_line(struct record_reader *r, const char *line, size_t n)
 {
 	cleanup_json json_t *j = NULL;
 	const json_t *progress;
 
-	if (json_parse(line, n, "record", &j, NULL) < 0 || !json_is_object(j) || r->box) {
-		r->garbage = true;
-		return;
-	}
+	if (json_parse(line, n, "record", &j, NULL) == -ENOMEM)
+		return -ENOMEM;
 	progress = json_object_get(j, "progress");
-	if (progress)
+	if (!json_is_object(j) || r->box)
+		r->garbage = true;
+	else if (progress)
 		take_progress(r, progress);
 	else if (json_object_get(j, "verdict"))
 		r->box = TAKE_PTR(j);
 	else
 		r->garbage = true;
+	return 0;
 }
 
 int record_feed(struct record_reader *r, const char *data, size_t n)
@@ -57,8 +58,8 @@ int record_feed(struct record_reader *r, const char *data, size_t n)
 		if (r->line.failed)
 			return -ENOMEM;
 		if (nl) {
-			if (r->line.len)
-				take_line(r, r->line.data, r->line.len);
+			if (r->line.len && take_line(r, r->line.data, r->line.len) < 0)
+				return -ENOMEM;
 			buf_clear(&r->line);
 			part++;
 		}
