@@ -76,8 +76,10 @@ static int run(const struct command *cmd, int argc, char **argv)
 	if (r == 0)
 		r = lock_peek(v.dir_fd, &holder, &err);
 	if (r > 0 && holder.pid == 0)
-		r = sbx_err_set(&err, -EAGAIN, "stop",
-				"the supervisor just starts; try again");
+		r = sbx_err_set(
+			&err, -EAGAIN, "stop",
+			"the supervisor just starts: try again; or it is in another "
+			"container: stop it there");
 	if (r > 0)
 		r = ask(v.dir_fd, &holder, now ? SIGTERM : SIGUSR1, &err);
 	if (r < 0)

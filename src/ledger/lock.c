@@ -4,9 +4,14 @@
  * closing some other descriptor of the file does not lose it as with POSIX locks, and it
  * works over NFS, where flock() may be local. The file is never unlinked: two processes
  * that lock two files of the same name would both be the only one.
+ *
+ * Between taking it and writing its name, a supervisor stands behind the name of the one
+ * before it, whose number may be anybody's by now. So a name counts only while that process
+ * has the file open.
  */
 #include "ledger/lock.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -62,10 +67,30 @@ static void pick(const char *text, const char *key, char *out, size_t size)
 		snprintf(out, size, "%.*s", (int)n, at);
 }
 
+/* Where this cannot be seen, the process is another user's, whom nobody here can signal. */
+static bool has_open(pid_t pid, const struct stat *file)
+{
+	cleanup_closedir DIR *d = NULL;
+	char path[40];
+	struct dirent *e;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	if (!d)
+		return errno != ENOENT;
+	while ((e = readdir(d)))
+		if (fstatat(dirfd(d), e->d_name, &st, 0) == 0 &&
+		    st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+			return true;
+	return false;
+}
+
 static int read_holder(int dir_fd, struct lock_holder *ret)
 {
 	cleanup_buf struct buf text = BUF_INIT;
 	struct lock_holder h = { 0 };
+	struct stat st;
 	char pid[24];
 	uint64_t v;
 	int r;
@@ -79,6 +104,9 @@ static int read_holder(int dir_fd, struct lock_holder *ret)
 	pick(buf_str(&text), "since ", h.since, sizeof(h.since));
 	if (parse_u64(pid, &v) == 0 && v > 0 && v <= INT32_MAX && *h.since)
 		h.pid = (pid_t)v;
+	if (lock_holder_is_local(&h) && fstatat(dir_fd, LOCK_FILE, &st, 0) == 0 &&
+	    !has_open(h.pid, &st))
+		h.pid = 0;
 	*ret = h;
 	return 0;
 }
