@@ -89,6 +89,8 @@ int opts_parse(const struct command *cmd, const struct opt *opts, int argc, char
 	return 0;
 }
 
+#define REPOSITORY "check the repository (git fsck), its disk and memory (dmesg)"
+
 /* What to do where the host is out of something, or broken. */
 static const struct {
 	const char *words;
@@ -102,30 +104,44 @@ static const struct {
 	{ "Cannot allocate memory", "end something that uses memory" },
 	{ "ut of memory", "end something that uses memory" },
 	{ "Input/output error", "check that disk (dmesg)" },
-	/* libgit2 says no more than that. */
-	{ "object not found", "check the repository (git fsck) and its disk (dmesg)" },
-	{ "target OID", "check the repository (git fsck) and its disk (dmesg)" },
+	/* libgit2 says no more than that, and that also where there was no memory. */
+	{ "object not found", REPOSITORY },
+	{ "target OID", REPOSITORY },
 };
 
 /*
  * By the system's own words: libgit2 passes nothing else on, and our codes also stand for
  * failures that are none of the host's.
  */
+static const char *find_remedy(const char *message)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++)
+		if (strstr(message, remedies[i].words))
+			return remedies[i].remedy;
+	return NULL;
+}
+
+static void print_remedy(const struct command *cmd, const char *remedy)
+{
+	if (remedy)
+		fprintf(stderr, "autoexp %s: %s, then start the same command again\n",
+			cmd->name, remedy);
+}
+
 void command_remedy(const struct command *cmd, const char *message)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(remedies); i++) {
-		if (!strstr(message, remedies[i].words))
-			continue;
-		fprintf(stderr, "autoexp %s: %s, then start the same command again\n",
-			cmd->name, remedies[i].remedy);
-		return;
-	}
+	print_remedy(cmd, find_remedy(message));
 }
 
 int command_fail(const struct command *cmd, const struct sbx_err *err)
 {
+	const char *remedy = find_remedy(err->msg);
+
 	fprintf(stderr, "autoexp %s: %s\n", cmd->name, err->msg);
-	command_remedy(cmd, err->msg);
+	/* libgit2 often says nothing of the kind. */
+	if (!remedy && err->code == -EIO && streq(err->stage, "repo"))
+		remedy = REPOSITORY;
+	print_remedy(cmd, remedy);
 	return err->code == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 }
 
