@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/strv.h"
+#include "repo/memory.h"
 #include "repo/repo.h"
 
 #define EXCLUDE_LINE     "/.autoexp/"
@@ -194,7 +195,9 @@ int repo_open(const char *path, struct repo **ret, struct sbx_err *err)
 	repo = calloc(1, sizeof(*repo));
 	if (!repo)
 		return sbx_err_oom(err, "repo");
-	r = git_libgit2_init();
+	r = git_memory_init();
+	if (r == 0)
+		r = git_libgit2_init();
 	if (r < 0) {
 		free(TAKE_PTR(repo));
 		return sbx_err_set(err, -EIO, "repo", "libgit2 does not start");
