@@ -9,8 +9,9 @@ int json_parse(const char *text, size_t n, const char *what, json_t **ret,
 	json_error_t je;
 	json_t *j;
 
+	errno = 0;
 	j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
-	if (!j && json_error_code(&je) == json_error_out_of_memory)
+	if (!j && json_error_of(0) < 0)
 		return sbx_err_oom(err, "json");
 	if (!j)
 		return sbx_err_set(err, -EBADMSG, "json", "%s:%d:%d: %s", what, je.line,

@@ -216,13 +216,22 @@ static int check_content(struct check *c, const struct record *rec)
 	return streq(hex, rec->blob) ? 0 : differs(c, rec->path, "has another content");
 }
 
+/* Into the line. Return: how many bytes; -EINVAL at the end; other negative errno */
+static ssize_t read_to(struct check *c, char end)
+{
+	ssize_t n;
+
+	errno = 0;
+	n = getdelim(&c->line, &c->cap, end, c->in);
+	return n >= 0 ? n : errno ? -errno : -EINVAL;
+}
+
 /* Where reading starts again after the header. */
 static int rewind_records(struct check *c)
 {
 	if (fseek(c->in, 0, SEEK_SET) < 0)
 		return -errno;
-	c->at = getdelim(&c->line, &c->cap, '\n', c->in);
-	return c->at < 0 ? -EINVAL : 0;
+	return (c->at = read_to(c, '\n')) < 0 ? (int)c->at : 0;
 }
 
 /* Return: 1 with a record; 0 behind the last, complete one; -EINVAL for a damaged file */
@@ -233,9 +242,9 @@ static int next_record(struct check *c, struct record *ret, uint64_t *n)
 	int path_at = 0;
 	ssize_t len;
 
-	len = getdelim(&c->line, &c->cap, '\0', c->in);
+	len = read_to(c, '\0');
 	if (len < 0)
-		return -EINVAL;
+		return (int)len;
 	c->at += len;
 	if (sscanf(c->line, "e %" SCNu64, &end) == 1)
 		return end == *n ? 0 : -EINVAL;
@@ -387,9 +396,9 @@ static int check_open(struct check *c, const char *dir, const char *key)
 	c->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (c->dir_fd < 0)
 		return errno == ENOTDIR || errno == ELOOP ? -ENOENT : -errno;
-	c->at = getdelim(&c->line, &c->cap, '\n', c->in);
+	c->at = read_to(c, '\n');
 	if (c->at < 0)
-		return -ENOENT;
+		return c->at == -EINVAL ? -ENOENT : (int)c->at;
 	if (strlen(c->line) < BOOT_AT + BOOT_LEN + 1 || !str_after(c->line, MAGIC))
 		return -ENOENT;
 	read_boot(c->boot);

@@ -16,9 +16,9 @@
 
 static void *checked(void *p)
 {
-	static const char text[] =
-		"autoexp: out of memory. Nothing recorded so far is lost: end something that "
-		"uses memory, then start the same command again\n";
+	static const char text[] = "autoexp: out of memory. Nothing recorded so far is "
+				   "lost: end something that "
+				   "uses memory, then start the same command again\n";
 
 	if (p)
 		return p;
