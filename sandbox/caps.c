@@ -5,25 +5,33 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 bool caps_are_root(void)
 {
-	static const unsigned needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID };
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	bool all = geteuid() == 0 && syscall(SYS_capget, &head, caps) == 0;
+	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID };
+	cap_t caps = cap_get_proc();
+	bool all = caps && geteuid() == 0;
 
-	for (size_t i = 0; all && i < ARRAY_SIZE(needed); i++)
-		all = caps[CAP_TO_INDEX(needed[i])].effective & CAP_TO_MASK(needed[i]);
+	for (size_t i = 0; all && i < ARRAY_SIZE(needed); i++) {
+		cap_flag_value_t has = CAP_CLEAR;
+
+		cap_get_flag(caps, needed[i], CAP_EFFECTIVE, &has);
+		all = has == CAP_SET;
+	}
+	if (caps)
+		cap_free(caps);
 	return all;
 }
 
+/* Raw capset: libcap's objects live on the heap, which is out of bounds after clone3. */
 int caps_drop(struct sbx_err *err)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
 	int cap = 0;
 
 	/* The first number that no capability has ends the set. */

@@ -26,6 +26,7 @@ build|gcc|cmd:cc|a C compiler (gcc or clang)
 build|libc6-dev|file:/usr/include/stdlib.h|the C library's headers
 build|linux-libc-dev|file:/usr/include/linux/seccomp.h|Linux user-space headers, 5.13 or later
 build|libseccomp-dev|pc:libseccomp|libseccomp 2.5 or later
+build|libcap-dev|pc:libcap|libcap
 build|libgit2-dev|pc:libgit2|libgit2 1.1 or later
 build|libjansson-dev|pc:jansson|jansson 2.13 or later
 build|libyaml-dev|pc:yaml-0.1|libyaml
