@@ -73,9 +73,9 @@ static int get_limits(const json_t *spec, struct sbx_policy *policy, struct sbx_
 		int i = limit_find(key);
 
 		if (streq(key, "cpuset") && json_is_string(value)) {
-			if (cpuset_parse(json_string_value(value), policy->cpuset, err) <
-			    0)
-				return err->code;
+			r = cpuset_parse(json_string_value(value), policy->cpuset, err);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		if (i < 0 || !json_is_integer(value) || json_integer_value(value) < 0)

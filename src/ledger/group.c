@@ -80,6 +80,7 @@ int group_check_name(const char *name, struct sbx_err *err)
 
 /* --- where it is --- */
 
+/* Return: 0; -ENOENT where there is no folder yet, @err left alone; negative errno */
 static int open_folder(bool create, int *ret_fd, char *path, size_t size,
 		       struct sbx_err *err)
 {
@@ -89,7 +90,7 @@ static int open_folder(bool create, int *ret_fd, char *path, size_t size,
 	int r;
 
 	if (!dir)
-		return sbx_err_set(err, -ENOENT, "group",
+		return sbx_err_set(err, -ENXIO, "group",
 				   "there is no place for budget groups: set HOME or "
 				   "XDG_STATE_HOME");
 	snprintf(path, size, "%s", dir);
@@ -128,7 +129,7 @@ static int place_open(const char *name, bool create, bool lock, struct place *p,
 	r = group_check_name(name, err);
 	if (r == 0)
 		r = open_folder(create, &p->dir_fd, folder, sizeof(folder), err);
-	if (r == -ENOENT && (!err || !err->code))
+	if (r == -ENOENT)
 		return no_group(name, err);
 	if (r < 0)
 		return r;
