@@ -20,9 +20,27 @@ int json_parse(const char *text, size_t n, const char *what, json_t **ret,
 	return 0;
 }
 
+/*
+ * jansson does not look whether there was memory for a key: without it the text would lack that
+ * key and be none that can be read again.
+ */
+static char *dump(const json_t *j, size_t flags)
+{
+	cleanup_free char *text = NULL;
+
+	errno = 0;
+	text = json_dumps(j, flags);
+	return json_error_of(0) < 0 ? NULL : TAKE_PTR(text);
+}
+
 char *json_text(const json_t *j)
 {
-	return json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII);
+	return dump(j, JSON_COMPACT | JSON_ENSURE_ASCII);
+}
+
+char *json_text_indented(const json_t *j)
+{
+	return dump(j, JSON_INDENT(1));
 }
 
 static int missing(const char *key, const char *type, const json_t *v,

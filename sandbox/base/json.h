@@ -41,6 +41,9 @@ static inline int json_error_of(int code)
 /* Compact text with keys in the order they were set; the caller frees it. NULL: no memory. */
 char *json_text(const json_t *j);
 
+/* The same for people to read, one member a line. */
+char *json_text_indented(const json_t *j);
+
 /*
  * Members of @obj. The plain forms require the key; the _or forms return a default where the
  * key is absent or null, and still fail on a wrong type. Strings are borrowed from @obj.

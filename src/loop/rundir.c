@@ -117,7 +117,7 @@ int rundir_write(int dir_fd, const struct config *c, const struct row *row,
 	    (m && m->repeats && json_object_set(j, "repeats", m->repeats) < 0) ||
 	    json_object_set_new(j, "trial", trial_json(c, row)) < 0)
 		return sbx_err_oom(err, "loop");
-	text = json_dumps(j, JSON_INDENT(1));
+	text = json_text_indented(j);
 	if (!text)
 		return sbx_err_oom(err, "loop");
 	r = replace(dir_fd, text);

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "ledger/event.h"
 #include "ledger/text.h"
 
@@ -245,6 +246,46 @@ static void what_cannot_be_recorded_is_refused(void **state)
 	assert_int_equal(good.seq, 2);
 	assert_int_equal(reopen(s->fd, &seen, NULL, NULL), 0);
 	assert_int_equal(seen.n, 2);
+}
+
+/* Counts down; the allocation that finds 1 fails, those behind it do not. */
+static unsigned allocation;
+
+static void *fail_once(size_t n)
+{
+	if (allocation && --allocation == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return malloc(n);
+}
+
+static void without_memory_a_line_is_whole_or_none(void **state)
+{
+	struct journal_event all[] = {
+		ev_create(),  ev_propose(3, "lr \"0.1\""),       ev_commit(3, HEX_B),
+		ev_run(3, 2), ev_outcome(3, VERDICT_OK, 1.5, 2), ev_hours(7),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		cleanup_buf struct buf whole = BUF_INIT;
+		int r = -ENOMEM;
+
+		assert_int_equal(event_encode(&all[i], &whole, NULL), 0);
+		for (unsigned n = 1; r < 0; n++) {
+			cleanup_buf struct buf text = BUF_INIT;
+			struct sbx_err err = { 0 };
+
+			allocation = n;
+			json_set_alloc_funcs(fail_once, free);
+			r = event_encode(&all[i], &text, &err);
+			json_set_alloc_funcs(malloc, free);
+			assert_int_equal(r, r < 0 ? -ENOMEM : 0);
+			assert_string_equal(buf_str(&text), r < 0 ? "" : buf_str(&whole));
+			assert_true(n < 1000);
+		}
+	}
 }
 
 static void files_are_private_and_created_once(void **state)
@@ -683,6 +724,7 @@ int main(void)
 		T(metrics_read_back_to_the_last_bit),
 		T(untrusted_text_is_repaired_and_cut),
 		T(what_cannot_be_recorded_is_refused),
+		T(without_memory_a_line_is_whole_or_none),
 		T(files_are_private_and_created_once),
 		T(links_are_not_followed),
 		T(torn_last_line_is_cut_at_every_byte),
