@@ -51,7 +51,7 @@ def test_verdicts_are_documented_in_the_order_of_the_rules():
 
 @pytest.mark.parametrize("name", ["wall", "cpus", "memory", "pids", "scratch", "output"])
 def test_each_limit_has_its_three_facts(exec_box, name):
-    options = {"wall": "9s", "cpus": "1", "memory": "64M", "pids": "9", "scratch": "1M",
+    options = {"wall": "9s", "cpus": "2", "memory": "64M", "pids": "9", "scratch": "1M",
                "output": "64K"}
     entry = exec_box("true", options=[f"--{name}", options[name]]).record["limits"][name]
     assert entry.keys() == {"value", "enforced_by", "hit"}
