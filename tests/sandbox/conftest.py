@@ -60,11 +60,16 @@ hard_only = pytest.mark.skipif(
     not HARD and not IN_VM, reason="native: no cgroup v2 controllers for us on this machine")
 soft_only = pytest.mark.skipif(
     HARD, reason="native: this machine has cgroup v2 controllers")
-# Linux 6.3 brought them to tmpfs, later versions to overlay: where tests keep their files.
+# Linux 6.3 brought them to tmpfs, where tests keep their files; overlay has none yet, and /root
+# of a machine or container may be one.
 KERNEL = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
 idmap_only = pytest.mark.skipif(
     IS_ROOT and KERNEL < (6, 3), reason="native: no id-mapped mounts for root's closed files")
 root_only = pytest.mark.skipif(not IS_ROOT, reason="native: needs root")
+idmap_of_root_only = pytest.mark.skipif(
+    subprocess.run(["stat", "-f", "-c", "%T", "/root"], capture_output=True, text=True,
+                   check=False).stdout.strip() == "overlayfs",
+    reason="native: /root lies on an overlay, which has no id-mapped mounts")
 
 
 def pytest_sessionstart(session):

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from conftest import IS_ROOT, idmap_only, payload, root_only
+from conftest import IS_ROOT, idmap_of_root_only, idmap_only, payload, root_only
 
 WRITABLE = ["/tmp", "/dev/shm", "/home/autoexp", "/out"]
 # Written to, these forget everything; the masked files of /proc are the null device.
@@ -358,6 +358,7 @@ def test_what_lies_in_roots_home_can_be_shown(exec_box, below_root):
 
 @root_only
 @idmap_only
+@idmap_of_root_only
 def test_what_only_root_may_read_can_be_shown(exec_box, below_root):
     os.chmod(below_root, 0o700)
     os.chmod(below_root + "/file", 0o600)
