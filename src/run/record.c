@@ -25,15 +25,15 @@ static int take_line(struct record_reader *r, const char *line, size_t n)
 {
 	cleanup_json json_t *j = NULL;
 	const json_t *progress;
+	bool expected;
 
 	if (json_parse(line, n, "record", &j, NULL) == -ENOMEM)
 		return -ENOMEM;
+	expected = json_is_object(j) && !r->box;
 	progress = json_object_get(j, "progress");
-	if (!json_is_object(j) || r->box)
-		r->garbage = true;
-	else if (progress)
+	if (expected && progress)
 		take_progress(r, progress);
-	else if (json_object_get(j, "verdict"))
+	else if (expected && json_object_get(j, "verdict"))
 		r->box = TAKE_PTR(j);
 	else
 		r->garbage = true;

@@ -111,7 +111,7 @@ static struct {
 
 static __thread bool inside; /* our own calls are none of the program's */
 
-static void say(const char *fmt, ...)
+__attribute__((__format__(printf, 1, 2))) static void say(const char *fmt, ...)
 {
 	char line[600];
 	va_list ap;
