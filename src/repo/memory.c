@@ -61,12 +61,6 @@ static char *copy(const char *s, const char *file attr_unused, int line attr_unu
 	return checked(strdup(s));
 }
 
-static char *copy_at_most(const char *s, size_t n, const char *file attr_unused,
-			  int line attr_unused)
-{
-	return checked(strndup(s, n));
-}
-
 static char *copy_exactly(const char *s, size_t n, const char *file, int line)
 {
 	char *p = get(n + 1, file, line);
@@ -74,6 +68,12 @@ static char *copy_exactly(const char *s, size_t n, const char *file, int line)
 	memcpy(p, s, n);
 	p[n] = '\0';
 	return p;
+}
+
+/* @s need not end where @n bytes do. */
+static char *copy_at_most(const char *s, size_t n, const char *file, int line)
+{
+	return copy_exactly(s, strnlen(s, n), file, line);
 }
 #endif
 
