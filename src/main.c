@@ -5,6 +5,7 @@
  * network and have to start quickly; for everything else it becomes autoexp-loop.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,19 @@ static int become_loop(char **argv)
 	return 1;
 }
 
+/*
+ * No file of ours may become somebody's stdout. As the C library does for setuid programs: what
+ * was closed stays of no use, but is taken.
+ */
+static void take_standard_fds(void)
+{
+	static const int mode[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode[fd]) < 0)
+			_exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -84,9 +98,12 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (streq(commands[i].name, name))
-			return commands[i].run ? commands[i].run(argc - 1, argv + 1)
-					       : become_loop(argv);
+		if (streq(commands[i].name, name)) {
+			if (!commands[i].run)
+				return become_loop(argv);
+			take_standard_fds();
+			return commands[i].run(argc - 1, argv + 1);
+		}
 	if (*name)
 		fprintf(stderr, "autoexp: '%s' is not a command\n", name);
 	print_help(stderr);

@@ -182,7 +182,12 @@ static int check_stdin(struct sbx_err *err)
 {
 	struct stat st;
 
-	if (fstat(STDIN_FILENO, &st) < 0)
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+	/* One that was closed is taken, but not for reading: see main.c. */
+	if (flags >= 0 && (flags & O_ACCMODE) == O_WRONLY)
+		return sbx_err_errno(err, -EBADF, "stdin", "--stdin");
+	if (flags < 0 || fstat(STDIN_FILENO, &st) < 0)
 		return sbx_err_errno(err, -errno, "stdin", "--stdin");
 	if (S_ISDIR(st.st_mode))
 		return sbx_err_set(

@@ -292,3 +292,14 @@ def test_a_descriptor_that_is_not_open_is_wrong_usage():
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "77" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_descriptors_make_no_false_record(exec_box, tmp_path, closed):
+    record = tmp_path / "record.json"
+    soft = [] if HARD else ["--soft-limits"]
+    subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", AUTOEXP, "exec", *soft, "--json", record,
+                    "--", "sh", "-c", "echo out; echo err >&2"], capture_output=True, check=False,
+                   timeout=60)
+    found = json.loads(record.read_text())
+    assert (found["verdict"], found["exit_code"]) == ("ok", 0), found
