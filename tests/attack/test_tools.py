@@ -103,7 +103,9 @@ def test_the_limits_hold_under_stress_ng(autoexp, host, stressor, verdicts, hit)
         assert box.record["enforcement"] == "cgroup2"
         assert box.record["memory_peak_bytes"] <= 64 * MIB
     # Without controllers nobody counts how often the limit of processes was met.
-    if hit and not (autoexp.soft and hit == "pids") and box.record["verdict"] in verdicts:
+    # An emulated stressor may not get as far as the limit in its time; that none is passed is
+    # looked at above, and suite.py meets each.
+    if hit and not suite.IN_VM and not (autoexp.soft and hit == "pids"):
         assert limits[hit]["hit"], box
 
 
