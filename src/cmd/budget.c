@@ -37,11 +37,6 @@ static const char help[] =
 	"\n"
 	"Example: autoexp budget night --max-cost 20 --max-hours 12\n";
 
-static void cleanup_config_p(struct config **c)
-{
-	config_free(*c);
-}
-
 static json_t *used_json(const struct used *u)
 {
 	return json_pack("{s:i, s:f, s:f}", cap_names[CAP_EXPERIMENTS],
@@ -159,9 +154,7 @@ static int list(const struct command *cmd, bool as_json)
 /* The caps of the command line, read as those of `run` are. */
 static int set_caps(const struct command *cmd, const char *name, const char *const *text)
 {
-	static const char *const options[_CAP_MAX] = { "--max-experiments", "--max-cost",
-						       "--max-hours" };
-	cleanup(cleanup_config_p) struct config *c = calloc(1, sizeof(*c));
+	cleanup_config struct config *c = calloc(1, sizeof(*c));
 	bool given[_CAP_MAX] = { false };
 	struct sbx_err err = { 0 };
 	int r = 0;
@@ -171,7 +164,7 @@ static int set_caps(const struct command *cmd, const char *name, const char *con
 	for (int i = 0; r == 0 && i < _CAP_MAX; i++) {
 		given[i] = text[i];
 		if (text[i] && (r = config_set_cap(c, (enum cap)i, text[i], &err)) < 0)
-			sbx_err_wrap(&err, r, "%s", options[i]);
+			sbx_err_wrap(&err, r, "%s", cap_options[i]);
 	}
 	if (r == 0)
 		r = group_set_caps(name, c->caps, given, &err);

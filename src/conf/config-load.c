@@ -267,15 +267,10 @@ static int set_defaults(struct config *c)
 	return c->policy ? 0 : -ENOMEM;
 }
 
-static void cleanup_config_p(struct config **c)
-{
-	config_free(*c);
-}
-
 int config_parse(const char *text, size_t len, const char *name, const char *dir,
 		 struct config **ret, struct sbx_err *err)
 {
-	__attribute__((__cleanup__(cleanup_config_p))) struct config *c = NULL;
+	cleanup_config struct config *c = NULL;
 	cleanup_yaml struct yaml_tree *tree = NULL;
 	const char *slash = strrchr(name, '/');
 	int r;

@@ -44,6 +44,13 @@ const char *const cap_names[] = {
 };
 TABLE_CHECK(cap_names, _CAP_MAX);
 
+const char *const cap_options[] = {
+	[CAP_EXPERIMENTS] = "--max-experiments",
+	[CAP_COST_NANO] = "--max-cost",
+	[CAP_WALL_US] = "--max-hours",
+};
+TABLE_CHECK(cap_options, _CAP_MAX);
+
 static void metric_done(struct config_metric *m)
 {
 	free(m->name);

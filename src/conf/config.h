@@ -10,6 +10,7 @@
 
 #include <regex.h>
 
+#include "base/cleanup.h"
 #include "limit.h"
 #include "model.h"
 
@@ -136,7 +137,8 @@ struct config {
 extern const char *const goal_names[_GOAL_MAX];
 extern const char *const take_names[_METRIC_TAKE_MAX];
 extern const char *const rule_names[_RULE_MAX];
-extern const char *const cap_names[_CAP_MAX]; /* keys under caps: */
+extern const char *const cap_names[_CAP_MAX];   /* keys under caps: */
+extern const char *const cap_options[_CAP_MAX]; /* "--max-experiments", ... */
 
 /**
  * config_load() - read and check a configuration file
@@ -157,6 +159,13 @@ int config_parse(const char *text, size_t len, const char *name, const char *dir
 		 struct config **ret, struct sbx_err *err);
 
 void config_free(struct config *c);
+
+static inline void cleanup_config_p(struct config **c)
+{
+	config_free(*c);
+}
+
+#define cleanup_config cleanup(cleanup_config_p)
 
 /**
  * config_set_cap() - override a cap, as --max-experiments and its kin do

@@ -127,13 +127,10 @@ enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
 				 const struct budget_ask *ask, const char *group,
 				 char *reason, size_t size)
 {
-	static const struct {
-		enum budget_verdict verdict;
-		const char *option;
-	} of[_CAP_MAX] = {
-		[CAP_EXPERIMENTS] = { BUDGET_EXPERIMENTS, "--max-experiments" },
-		[CAP_COST_NANO] = { BUDGET_COST, "--max-cost" },
-		[CAP_WALL_US] = { BUDGET_HOURS, "--max-hours" },
+	static const enum budget_verdict verdicts[_CAP_MAX] = {
+		[CAP_EXPERIMENTS] = BUDGET_EXPERIMENTS,
+		[CAP_COST_NANO] = BUDGET_COST,
+		[CAP_WALL_US] = BUDGET_HOURS,
 	};
 	char what[200];
 	enum cap cap;
@@ -154,11 +151,11 @@ enum budget_verdict budget_check(const uint64_t caps[static _CAP_MAX],
 	if (group)
 		snprintf(reason, size,
 			 "budget group %s: %s %s; to extend it: autoexp budget %s %s",
-			 group, cap_names[cap], what, group, of[cap].option);
+			 group, cap_names[cap], what, group, cap_options[cap]);
 	else
 		snprintf(reason, size, "%s %s; raise caps.%s or give %s", cap_names[cap],
-			 what, cap_names[cap], of[cap].option);
-	return of[cap].verdict;
+			 what, cap_names[cap], cap_options[cap]);
+	return verdicts[cap];
 }
 
 int budget_log_header(struct buf *out)

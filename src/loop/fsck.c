@@ -262,14 +262,9 @@ static int check_branch(struct fsck *f, struct sbx_err *err)
 	return 0;
 }
 
-static void cleanup_config_p(struct config **c)
-{
-	config_free(*c);
-}
-
 static void check_pin(struct fsck *f)
 {
-	cleanup(cleanup_config_p) struct config *pinned = NULL;
+	cleanup_config struct config *pinned = NULL;
 	struct sbx_err why = { 0 };
 
 	if (pin_read(f->ledger.dir_fd, f->c.config, repo_workdir(f->repo), f->c.target,
@@ -302,25 +297,16 @@ static void tell_derived(struct fsck *f, const struct derived *d)
 		    f->repair ? ": made again" : "; --repair makes it again");
 }
 
-static int count(const struct journal_event *ev attr_unused, void *user,
-		 struct sbx_err *err attr_unused)
-{
-	struct fsck *f = user;
-
-	f->result->events++;
-	return 0;
-}
-
 /* The journal is whole: everything else against it. */
 static int check_rest(struct fsck *f, const struct used *used, struct sbx_err *err)
 {
+	struct journal_info info = { 0 };
 	int r;
 
-	r = journal_replay(f->ledger.dir_fd, count, f, NULL, err);
+	r = campaign_load(f->ledger.dir_fd, NULL, NULL, &f->c, &info, err);
+	f->result->events = (unsigned)info.lines;
 	if (r == 0 && f->repair)
 		r = branch_recover(f->repo, f->tag, err);
-	if (r == 0)
-		r = campaign_load(f->ledger.dir_fd, NULL, NULL, &f->c, NULL, err);
 	if (r == 0)
 		r = f->repair ? ledger_open(&f->ledger, check_row, f, err)
 			      : ledger_look(&f->ledger, check_row, f, err);

@@ -15,13 +15,6 @@
 #include "repo/branch.h"
 #include "run/trial.h"
 
-static const char *const cap_options[] = {
-	[CAP_EXPERIMENTS] = "--max-experiments",
-	[CAP_COST_NANO] = "--max-cost",
-	[CAP_WALL_US] = "--max-hours",
-};
-static_assert(ARRAY_SIZE(cap_options) == _CAP_MAX, "every cap has its option");
-
 /*
  * Where the current directory has no configuration, a campaign that is there goes on with
  * its own. @err holds what config_load() said.
@@ -73,16 +66,11 @@ static int set_paths(struct session *s, struct sbx_err *err)
 	return trial_find_exec(&s->exec_path, err);
 }
 
-static void cleanup_config_p(struct config **c)
-{
-	config_free(*c);
-}
-
 /* A campaign asks one question: only caps and the proposer may differ from its own file. */
 static int compare_with_pin(struct session *s, int dir_fd, const struct campaign *c,
 			    struct sbx_err *err)
 {
-	cleanup(cleanup_config_p) struct config *pinned = NULL;
+	cleanup_config struct config *pinned = NULL;
 	const char *key = NULL;
 	int r;
 

@@ -2,8 +2,7 @@
 #include "repo/commit-check.h"
 
 #include "base/strv.h"
-#include "repo/commit.h"
-#include "repo/ref.h"
+#include "repo/git.h"
 
 static void cleanup_diff_p(git_diff **d)
 {
@@ -86,17 +85,4 @@ int commit_check(struct repo *repo, const struct commit_claim *claim,
 	}
 	r = git_commit_of(repo, claim->parent, &parent, err);
 	return r < 0 ? r : compare(repo, parent, commit, claim, ret_what, err);
-}
-
-int commit_name(struct repo *repo, const char *tag, unsigned number, const char *commit,
-		struct sbx_err *err)
-{
-	cleanup_free char *ref = str_printf(REF_PREFIX "%s/%04u", tag, number);
-	cleanup_git(commit) git_commit *c = NULL;
-	int r;
-
-	if (!ref)
-		return sbx_err_oom(err, "repo");
-	r = git_commit_of(repo, commit, &c, err);
-	return r < 0 ? r : ref_write(repo, ref, git_commit_id(c), NULL, NULL, err);
 }

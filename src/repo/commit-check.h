@@ -22,12 +22,3 @@ struct commit_claim {
  */
 int commit_check(struct repo *repo, const struct commit_claim *claim,
 		 const char **ret_what, struct sbx_err *err);
-
-/**
- * commit_name() - let refs/autoexp/<tag>/NNNN name a commit that is there
- *
- * Durable when it returns. Return: 0; -ENOENT where there is no such commit; -EEXIST where
- * the reference names another one
- */
-int commit_name(struct repo *repo, const char *tag, unsigned number, const char *commit,
-		struct sbx_err *err);

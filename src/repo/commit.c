@@ -237,6 +237,19 @@ int commit_experiment(struct repo *repo, const struct commit_spec *spec,
 	return 0;
 }
 
+int commit_name(struct repo *repo, const char *tag, unsigned number, const char *commit,
+		struct sbx_err *err)
+{
+	cleanup_free char *ref = ref_name(tag, number);
+	cleanup_git(commit) git_commit *c = NULL;
+	int r;
+
+	if (!ref)
+		return sbx_err_oom(err, "repo");
+	r = git_commit_of(repo, commit, &c, err);
+	return r < 0 ? r : ref_write(repo, ref, git_commit_id(c), NULL, NULL, err);
+}
+
 int commit_lookup(struct repo *repo, const char *tag, unsigned number,
 		  char ret_hex[static COMMIT_HEX + 1], struct sbx_err *err)
 {

@@ -35,6 +35,15 @@ int commit_experiment(struct repo *repo, const struct commit_spec *spec,
 		      char ret_hex[static COMMIT_HEX + 1], struct sbx_err *err);
 
 /**
+ * commit_name() - let refs/autoexp/<tag>/NNNN name a commit that is there
+ *
+ * Durable when it returns. Return: 0; -ENOENT where there is no such commit; -EEXIST where
+ * the reference names another one
+ */
+int commit_name(struct repo *repo, const char *tag, unsigned number, const char *commit,
+		struct sbx_err *err);
+
+/**
  * commit_lookup() - the commit of one experiment
  *
  * Return: 0; -ENOENT where there is none
