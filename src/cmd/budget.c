@@ -45,20 +45,6 @@ static json_t *used_json(const struct used *u)
 			 (double)u->active_us / 3600e6);
 }
 
-static json_t *caps_json(const uint64_t *caps)
-{
-	static const double unit[] = { 1, 1e9, 3600e6 };
-	json_t *j = json_object();
-
-	for (int i = 0; i < _CAP_MAX; i++)
-		json_object_set_new(j, cap_names[i],
-				    caps[i] == CONFIG_UNLIMITED ? json_string("unlimited")
-				    : i == CAP_EXPERIMENTS
-					    ? json_integer((json_int_t)caps[i])
-					    : json_real((double)caps[i] / unit[i]));
-	return j;
-}
-
 static int print_json(const struct command *cmd, const char *name,
 		      const struct group_book *b)
 {
@@ -73,8 +59,9 @@ static int print_json(const struct command *cmd, const char *name,
 						"host", m->host, "updated", m->updated,
 						"used", used_json(&m->claim)));
 	}
-	j = json_pack("{s:s, s:o, s:o, s:O}", "group", name, "caps", caps_json(b->caps),
-		      "used", used_json(&b->sum), "campaigns", list);
+	j = json_pack("{s:s, s:o, s:o, s:O}", "group", name, "caps",
+		      command_caps_json(b->caps), "used", used_json(&b->sum), "campaigns",
+		      list);
 	if (!j) {
 		fprintf(stderr, "autoexp budget: out of memory\n");
 		return EXIT_FAILED;

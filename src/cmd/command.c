@@ -185,3 +185,17 @@ int command_print_json(const struct command *cmd, const json_t *j)
 	putchar('\n');
 	return command_flush(cmd);
 }
+
+json_t *command_caps_json(const uint64_t caps[static _CAP_MAX])
+{
+	static const double unit[] = { 1, 1e9, 3600e6 };
+	json_t *j = json_object();
+
+	for (int i = 0; i < _CAP_MAX; i++)
+		json_object_set_new(j, cap_names[i],
+				    caps[i] == CONFIG_UNLIMITED ? json_string("unlimited")
+				    : i == CAP_EXPERIMENTS
+					    ? json_integer((json_int_t)caps[i])
+					    : json_real((double)caps[i] / unit[i]));
+	return j;
+}

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/strv.h"
+#include "conf/config.h"
 
 /* The exit statuses that mean the same for every command. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -70,3 +71,6 @@ int command_flush(const struct command *cmd);
 
 /* A document on stdout, indented. Return: the exit status */
 int command_print_json(const struct command *cmd, const json_t *j);
+
+/* Caps by their keys, each in its unit, or "unlimited"; the caller frees it. */
+json_t *command_caps_json(const uint64_t caps[static _CAP_MAX]);

@@ -43,22 +43,6 @@ static json_t *mark_json(const struct view *v, const struct mark *m)
 			 "metrics", metrics);
 }
 
-static json_t *caps_json(const struct config *c)
-{
-	json_t *j = json_object();
-
-	for (int i = 0; i < _CAP_MAX; i++) {
-		static const double unit[] = { 1, 1e9, 3600e6 };
-		json_t *value = c->caps[i] == CONFIG_UNLIMITED ? json_string("unlimited")
-				: i == CAP_EXPERIMENTS
-					? json_integer((json_int_t)c->caps[i])
-					: json_real((double)c->caps[i] / unit[i]);
-
-		json_object_set_new(j, cap_names[i], value);
-	}
-	return j;
-}
-
 static json_t *pending_json(const struct pending *p)
 {
 	if (p->stage == PENDING_NONE)
@@ -90,7 +74,8 @@ static int print_json(const struct command *cmd, const struct view *v,
 		      (int)c->counts[STATUS_DISCARD], "crash",
 		      (int)c->counts[STATUS_CRASH], "stopped", c->stopped, "last_event",
 		      c->last_time);
-	if (!j || json_object_set_new(j, "caps", caps_json(v->config)) < 0) {
+	if (!j ||
+	    json_object_set_new(j, "caps", command_caps_json(v->config->caps)) < 0) {
 		fprintf(stderr, "autoexp status: out of memory\n");
 		return EXIT_FAILED;
 	}
